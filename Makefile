@@ -1,0 +1,56 @@
+# Targets are listed by `make help`. Everything runs in .venv, which `make setup` makes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(READY) ## the virtual environment with all that is needed
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python >= 3.10 is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make setup PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch $(READY)
+
+.PHONY: demo
+demo: $(READY) ## data, training, scores, pictures and one tagged clip in about five minutes on two cores
+	@$(BIN)/python train.py experiment=demo
+	@run=$$(ls -td runs/demo-s* | head -1) && $(BIN)/panns tag $$run/checkpoints/best.ckpt $$(ls data/demo/audio/eval/*.flac | head -1)
+
+.PHONY: demo-long
+demo-long: $(READY) ## the same to a better score, in about half an hour
+	@$(BIN)/python train.py experiment=demo_long
+
+.PHONY: test
+test: $(READY) ## all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+.PHONY: test-slow
+test-slow: $(READY) ## the slow tests
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(READY) ## puts the code into the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench-metrics
+bench-metrics: $(READY) ## mAP and AUC at AudioSet's size against scikit-learn
+	$(BIN)/python benchmarks/metrics.py
+
+.PHONY: clean
+clean: ## removes caches, not data and runs
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
