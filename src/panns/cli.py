@@ -1,0 +1,65 @@
+"""`panns <command>`: everything around a run that is not training itself.
+
+Each command is a module with `add_arguments(parser)` and `run(args) -> int`, imported only when it is called.
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+COMMANDS = {  # name: (module, one line of help)
+    "demo": ("panns.commands.demo", "make the demo set: no download, about a minute"),
+    "pack": ("panns.commands.pack", "write clips into a store of tar shards, resampled to one rate"),
+    "index": ("panns.commands.index", "make a store that reads mono files at the right rate where they lie"),
+    "info": ("panns.commands.info", "say what a store holds"),
+    "tag": ("panns.commands.tag", "say what is heard in audio files, by a model trained here"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        Exit code: 0, 2 for a mistake of the user (one line on stderr), 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        args = _parser(chosen).parse_args(arguments)
+        return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+    except KeyboardInterrupt:
+        print(f"panns {chosen}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:  # what this package raises for mistakes in input, and what the disk says
+        if os.environ.get("PANNS_TRACEBACK"):
+            raise
+        print(f"panns {chosen}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser; only the chosen command is imported and adds its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="panns", description=__doc__.splitlines()[0], epilog="PANNS_TRACEBACK=1 shows where an error comes from."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (module, help_line) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line)
+        if name == chosen:
+            importlib.import_module(module).add_arguments(command)
+    return parser
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

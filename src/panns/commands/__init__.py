@@ -1,0 +1,1 @@
+"""The commands of `panns`, one module each."""

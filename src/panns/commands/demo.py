@@ -1,0 +1,28 @@
+"""`panns demo`: an AudioSet of machine-made sounds, with weak and strong labels. No download, about a minute."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from panns.data.audioset import AudioSetSource
+from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, generate
+from panns.data.packing import index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, which and how many."""
+    parser.add_argument("--out", type=Path, default=Path("data/demo"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: %(default)s)")
+    parser.add_argument("--num-train", type=int, default=NUM_TRAIN, help="training clips (default: %(default)s)")
+    parser.add_argument("--num-eval", type=int, default=NUM_EVAL, help="evaluation clips (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate the clips and index them in place; both are kept where they stand complete."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    generate(args.out, seed=args.seed, num_train=args.num_train, num_eval=args.num_eval, jobs=args.jobs)
+    segments = [args.out / "train_segments.csv", args.out / "eval_segments.csv"]
+    index(AudioSetSource(segments, args.out / "audio", name="demo"), args.out / "store", jobs=args.jobs)
+    print(f"{args.out}: clips in audio/, labels in *_segments.csv and *_strong.tsv, store in store/")
+    return 0

@@ -1,0 +1,41 @@
+"""`panns info`: what a store holds."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from panns.data.codecs import CODECS
+from panns.data.report import print_counts
+from panns.data.store import ClipStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The store."""
+    parser.add_argument("store", type=Path, metavar="STORE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print name, sizes, splits, codecs, fingerprint and the report of the import."""
+    store = ClipStore.open(args.store)
+    every = np.arange(len(store))
+    codecs, clips = np.unique(store.codec, return_counts=True)
+    kind = "one class a clip" if store.single_label else "several classes a clip"
+    hours = store.frames.sum(dtype=np.int64) / store.sample_rate / 3600
+    print(f"name         {store.name}")
+    print(f"clips        {len(store):,} of {store.clip_samples / store.sample_rate:g} s, {hours:.2f} hours")
+    print(f"classes      {store.num_classes}, {kind}")
+    print(f"sample rate  {store.sample_rate} Hz")
+    print(f"codecs       {', '.join(f'{CODECS[codec]} {count:,}' for codec, count in zip(codecs, clips, strict=True))}")
+    print(f"size         {store.nbytes.sum() / 2**20:,.1f} MiB of clips in {len(store.path):,} files")
+    print(f"fingerprint  {store.fingerprint(every)['id_hash']}")
+    for split in store.splits:
+        print(f"  {split}: {_counts(store, store.rows([split]))}")
+    print(f"made by      panns {store.meta['plan']['command']}, version {store.meta['created']['version']}")
+    print_counts(store.meta["counts"])
+    return 0
+
+
+def _counts(store: ClipStore, rows: np.ndarray) -> str:
+    found = store.fingerprint(rows)
+    return f"{found['clips']:,} clips, {found['classes']} classes, {found['labels']:,} labels, {found['id_hash']}"

@@ -1,0 +1,50 @@
+"""`panns tag`: what is heard in audio files, by a model trained here."""
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from panns.audio import read_mono
+from panns.models import AudioTagger
+from panns.trained import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model, files, and how much is printed."""
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt")
+    parser.add_argument("files", type=Path, nargs="+", help="audio in any format soundfile reads, at any rate")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="classes shown per file (default: %(default)s)")
+    parser.add_argument(
+        "--window", type=float, default=10.0, metavar="S", help="seconds heard at once (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the highest classes of each file."""
+    model = load(args.checkpoint)
+    for path in args.files:
+        waveform = read_mono(path, model.sample_rate)
+        scores = tag(model, waveform, round(args.window * model.sample_rate))
+        print(f"{path} ({len(waveform) / model.sample_rate:.1f} s)")
+        for k in np.argsort(-scores)[: args.top]:
+            print(f"  {scores[k]:.3f}  {model.classes[k]}")
+    return 0
+
+
+@torch.inference_mode()
+def tag(model: AudioTagger, waveform: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    """(L,) in [-1, 1] -> (K,) probabilities, each the highest over windows of `window` samples.
+
+    A rest shorter than half a window is heard together with the window before it.
+    """
+    edges = [*range(0, max(len(waveform) - window // 2, 1), window), len(waveform)]
+    scores = []
+    for start, end in pairwise(edges):
+        clip = torch.from_numpy(waveform[start:end])[None]
+        missing = max(model.min_samples - clip.shape[1], 0)
+        scores.append(model.probabilities(torch.nn.functional.pad(clip, (0, missing)))[0])
+    return torch.stack(scores).amax(0).numpy()

@@ -1,0 +1,133 @@
+"""Bytes of one stored clip to 16-bit samples, and back.
+
+A codec says how the byte range of a clip is to be read; the index stores its position in `CODECS`. `miniaudio` reads
+FLAC, MP3 and Vorbis: it lets other threads run during the call and is 1.3 to 1.6 times as fast as soundfile on FLAC. It
+gives short audio without a word when bytes are damaged, so the store compares frames and crc32 with the index.
+"""
+
+import io
+import struct
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import miniaudio
+import numpy as np
+import soundfile
+
+CODECS = ("s16le", "flac", "mp3", "vorbis", "soundfile")  # "soundfile": any other file that soundfile reads
+S16LE, FLAC, MP3, VORBIS, SOUNDFILE = range(len(CODECS))
+
+_MINIAUDIO: dict[int, Callable[[bytes], Any]] = {
+    FLAC: miniaudio.flac_read_s16,
+    MP3: miniaudio.mp3_read_s16,
+    VORBIS: miniaudio.vorbis_read,
+}
+
+
+class DecodeError(ValueError):
+    """The bytes are no mono audio of this codec."""
+
+
+class NonFiniteError(DecodeError):
+    """The samples hold NaN or infinity."""
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """Float samples in [-1, 1] to int16: rounded to the nearest step of 1/32768, limited at full scale."""
+    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def decode(payload: bytes, codec: int) -> np.ndarray:
+    """Payload of a mono clip -> int16 (frames,).
+
+    Raises:
+        DecodeError: the bytes cannot be decoded, or hold more than one channel.
+    """
+    if codec == S16LE:
+        if len(payload) % 2:
+            raise DecodeError(f"{len(payload)} bytes are not a whole number of 16-bit samples")
+        return np.frombuffer(payload, dtype="<i2")
+    if codec == SOUNDFILE:
+        return _decode_soundfile(payload)
+    if codec not in _MINIAUDIO:
+        raise DecodeError(f"codec number {codec} is not known to this version: the store was made by a newer one")
+    try:
+        decoded = _MINIAUDIO[codec](payload)
+    except miniaudio.MiniaudioError as error:
+        raise DecodeError(f"not readable as {CODECS[codec]} ({error})") from error
+    _check_mono(decoded.nchannels)
+    return np.frombuffer(decoded.samples, dtype=np.int16)
+
+
+def _decode_soundfile(payload: bytes) -> np.ndarray:
+    # As float: libsndfile does not scale a float file that is read as int16, all samples would become 0 or 1.
+    try:
+        waveform, _ = soundfile.read(io.BytesIO(payload), dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise DecodeError(f"not readable by soundfile ({error})") from error
+    _check_mono(waveform.shape[1])
+    if not np.isfinite(waveform).all():
+        raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(waveform))} samples are NaN or infinite")
+    return to_int16(waveform[:, 0])
+
+
+def _check_mono(num_channels: int) -> None:
+    if num_channels != 1:
+        raise DecodeError(f"{num_channels} channels where one is expected")
+
+
+def encode_flac(samples: np.ndarray, sample_rate: int) -> bytes:
+    """int16 (frames,) -> a FLAC file, level 5."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def encode_wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    """int16 (frames,) -> a WAV file: `WAV_HEADER_BYTES` of header, then the samples."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, sample_rate, len(samples), "NONE", "not compressed"))
+        file.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+WAV_HEADER_BYTES = 44  # what the standard library writes: RIFF 12, fmt 24, data 8
+
+
+def wav_data_range(path: str | Path) -> tuple[int, int]:
+    """(offset, nbytes) of the samples in a RIFF WAV file, as its header gives them.
+
+    A header written to a pipe gives no length (0 or 0xFFFFFFFF): the range then ends with the file.
+
+    Raises:
+        DecodeError: no RIFF WAV file, no data chunk, or a file that ends before its header says.
+    """
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        riff, _, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+        if riff != b"RIFF" or kind != b"WAVE":
+            raise DecodeError("no RIFF WAV file")
+        while len(chunk := file.read(8)) == 8:
+            name, nbytes = struct.unpack("<4sI", chunk)
+            if name != b"data":
+                file.seek(nbytes + nbytes % 2, io.SEEK_CUR)  # chunks start at even offsets
+                continue
+            offset = file.tell()
+            if nbytes == 0xFFFFFFFF or (nbytes == 0 and size > offset):
+                return offset, (size - offset) // 2 * 2
+            if offset + nbytes > size:
+                raise DecodeError(f"truncated: the header says {nbytes} bytes of samples, the file has {size - offset}")
+            return offset, nbytes
+    raise DecodeError("a WAV file without samples (no data chunk)")
+
+
+def codec_of(container: str, subtype: str) -> int:
+    """The codec of a file from the container and subtype that soundfile names, e.g. ("OGG", "VORBIS")."""
+    if container in ("WAV", "WAVEX") and subtype == "PCM_16":
+        return S16LE
+    if container == "OGG" and subtype == "VORBIS":
+        return VORBIS
+    return {"FLAC": FLAC, "MP3": MP3}.get(container, SOUNDFILE)

@@ -1,0 +1,203 @@
+"""AudioSetDataModule: one clip store, its splits, and the loaders of each rank."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from filelock import FileLock
+
+from panns.data.loader import BatchReader, ClipLoader, EvaluationPlan, Plan, Rows, TrainPlan, Transform, WorkerLoader
+from panns.data.ready import make_esc50
+from panns.data.samplers import BalancedSampler, Sampler
+from panns.data.store import ClipStore, StoreError
+
+
+class AudioSetDataModule(pl.LightningDataModule):
+    """Weakly labelled clips of AudioSet, or of any store written by `panns pack` or `panns index`.
+
+    An epoch is a validation interval of `clips_per_epoch` training examples, not a pass over the data.
+
+    Args:
+        store: Folder of the store.
+        prepare: Makes the store in the folder it is called with, or keeps the one that is there; None if the user has
+            to make it.
+        train_splits: Splits to train on; None for all that are not evaluated on.
+        validation_splits: Splits scored after every epoch.
+        test_splits: Splits scored by `trainer.test`; None for the validation splits.
+        clip_seconds: Length of a training clip; None for the store's. Longer clips are cut, shorter ones padded with
+            zeros.
+        batch_size: Training examples per optimizer step on all devices together. A mixed pair is one example.
+        draws_per_example: 2 with mixup (the paper's batch of 32 reads 64 clips), else 1.
+        clips_per_epoch: Training examples between validations, a multiple of `batch_size`.
+        max_epochs: How many epochs training is planned to last; the trainer reads it.
+        sampler: Builds the sampler, see `panns.data.samplers`.
+        hint: How to get the data, said where the store is missing.
+        num_threads: Reader threads per rank; None for the cores there are, at most 8.
+        num_workers: Worker processes instead of threads; a `transform` always runs in workers, `num_threads` of them
+            if this is 0.
+        transform: A user's own function on each training clip, int16 (L,) and sample rate -> int16 (L,).
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        validation_splits: Sequence[str],
+        clips_per_epoch: int,
+        train_splits: Sequence[str] | None = None,
+        test_splits: Sequence[str] | None = None,
+        batch_size: int = 32,
+        draws_per_example: int = 1,
+        max_epochs: int = 1,
+        clip_seconds: float | None = None,
+        sampler: Callable[..., Sampler] = BalancedSampler,
+        seed: int = 0,
+        num_threads: int | None = None,
+        num_workers: int = 0,
+        transform: Transform | None = None,
+        prepare: Callable[[Path], Any] | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__()
+        self.batch_size, self.draws_per_example, self.clips_per_epoch = batch_size, draws_per_example, clips_per_epoch
+        self.max_epochs, self.sampler, self.seed = max_epochs, sampler, seed
+        self.num_threads = num_threads or min(os.cpu_count() or 1, 8)
+        self.num_workers, self.transform = num_workers, transform
+        self._check_sizes()
+        self.store = open_or_prepare(Path(store), prepare, hint)
+        self.clip_samples = round(clip_seconds * self.store.sample_rate) if clip_seconds else self.store.clip_samples
+        self.validation_rows = self.store.rows(list(validation_splits))
+        self.test_rows = self.store.rows(list(test_splits)) if test_splits else self.validation_rows
+        evaluated = {*validation_splits, *(test_splits or ())}
+        self.train_splits = list(train_splits) if train_splits else [s for s in self.store.splits if s not in evaluated]
+        self.train_rows = self.store.rows(self.train_splits)
+        self.validation_splits = list(validation_splits)
+        self._check_splits(evaluated)
+
+    def _check_sizes(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"data.batch_size={self.batch_size}: a batch needs at least one clip.")
+        if self.clips_per_epoch < 1 or self.clips_per_epoch % self.batch_size:
+            nearest = max(1, round(self.clips_per_epoch / self.batch_size)) * self.batch_size
+            raise ValueError(
+                f"data.clips_per_epoch={self.clips_per_epoch} is no multiple of data.batch_size={self.batch_size}: "
+                f"the nearest is {nearest}."
+            )
+
+    def _check_splits(self, evaluated: set[str]) -> None:
+        shared = evaluated & set(self.train_splits)
+        if shared:
+            raise ValueError(
+                f"The split {', '.join(sorted(shared))} would be trained on and evaluated on: name it once."
+            )
+        if not len(self.train_rows) or not len(self.validation_rows):
+            empty = "train" if not len(self.train_rows) else "validation"
+            raise StoreError(
+                f"{self.store.root}: no clips to use as {empty} data; the store has the splits {self.store.splits}."
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the store: what a model's output is as wide as."""
+        return self.store.num_classes
+
+    @property
+    def classes(self) -> list[str]:
+        """Display names, in output order."""
+        return [label.name for label in self.store.classes]
+
+    @property
+    def train_class_counts(self) -> Rows:
+        """(K,) training clips per class."""
+        return self.store.class_counts(self.train_rows)
+
+    def fingerprint(self) -> dict[str, dict[str, Any]]:
+        """Counts, sample rate and a hash of ids and labels, of the training and of the validation clips."""
+        return {
+            "train": self.store.fingerprint(self.train_rows),
+            "validation": self.store.fingerprint(self.validation_rows),
+        }
+
+    def train_dataloader(self) -> ClipLoader:
+        """Loader of this rank; its epochs have clips_per_epoch / batch_size batches."""
+        world_size, accumulate = self._world_size, self.trainer.accumulate_grad_batches if self.trainer else 1
+        per_rank, rest = divmod(self.batch_size, world_size * accumulate)
+        if rest or not per_rank:
+            raise ValueError(
+                f"data.batch_size={self.batch_size}, the batch of all devices together, does not divide by "
+                f"{world_size} devices x {accumulate} accumulated batches; choose a multiple of their product."
+            )
+        counts, idx = self.store.labels_of(self.train_rows)
+        ptr = np.concatenate([[0], np.cumsum(counts)])
+        sampler = self.sampler(
+            ptr, idx, self.num_classes, seed=self.seed, draws_per_batch=self.batch_size * self.draws_per_example
+        )
+        plan = TrainPlan(
+            self.train_rows,
+            sampler,
+            per_rank,
+            self.draws_per_example,
+            num_batches=self.clips_per_epoch // self.batch_size * accumulate,
+            rank=self._rank,
+            world_size=world_size,
+        )
+        return self._loader(plan, self.transform)
+
+    def val_dataloader(self) -> ClipLoader:
+        """Loader of this rank's share of the validation clips."""
+        return self._evaluation(self.validation_rows)
+
+    def test_dataloader(self) -> ClipLoader:
+        """Loader of this rank's share of the test clips."""
+        return self._evaluation(self.test_rows)
+
+    def _evaluation(self, rows: Rows) -> ClipLoader:
+        batch_size = max(1, self.batch_size * self.draws_per_example // self._world_size)
+        return self._loader(EvaluationPlan(rows, batch_size, self._rank, self._world_size), None)
+
+    def _loader(self, plan: Plan, transform: Transform | None) -> ClipLoader:
+        reader = BatchReader(self.store, plan, self.clip_samples, self.seed, transform)
+        if self.num_workers or transform is not None:  # a transform draws from its process's own random generator
+            return WorkerLoader(reader, self.num_workers or self.num_threads)
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return ClipLoader(reader, self.num_threads, self.num_threads + 2, pin_memory=on_gpu)
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+
+def open_or_prepare(root: Path, prepare: Callable[[Path], Any] | None, hint: str = "") -> ClipStore:
+    """Opens a store, after making it if it is not there and can be made. Other processes wait for the one that makes
+    it.
+
+    Raises:
+        StoreError: there is no store and no way to make it from here.
+    """
+    if prepare is not None:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{root}.lock"):
+            prepare(root)  # keeps a finished store, and refuses one that was made from something else
+    if hint and not (root / "meta.json").exists():
+        raise StoreError(f"There is no store at {root.absolute()}.\n{hint}")
+    return ClipStore.open(root)
+
+
+def esc50(root: str | Path, fold: int, store: str | Path, **options: Any) -> AudioSetDataModule:
+    """ESC-50, or data in its layout, with one official fold for validation; packed into `store` on first use.
+
+    Args:
+        root: Folder with meta/esc50.csv and audio/.
+        fold: The fold that is scored; the others are trained on.
+        store: Where the packed clips go.
+        options: As `AudioSetDataModule`.
+    """
+    prepare = partial(make_esc50, Path(root))
+    return AudioSetDataModule(store, validation_splits=[f"fold{fold}"], prepare=prepare, **options)

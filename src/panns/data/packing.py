@@ -1,0 +1,268 @@
+"""`pack` and `index`: from a source of clips to a store.
+
+Both run one function a clip on all cores, write down each finished clip in a journal, and end with the same index.
+`pack` writes the clips anew into tar shards; `index` leaves them where they are. A store without meta.json is
+unfinished: the same call goes on where it stopped, and the result is that of an uninterrupted run, byte for byte.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from panns.data.codecs import CODECS
+from panns.data.conditioning import ClipForm, Outcome, locate_clip, pack_clip
+from panns.data.importers import Clip, Source
+from panns.data.index import IndexWriter
+from panns.data.journal import Journal, Record, differences
+from panns.data.progress import track
+from panns.data.report import ImportReport, read_report
+from panns.data.shards import ShardWriter
+from panns.data.store import FORMAT, ClipStore
+from panns.data.workers import num_cores, ordered_map
+
+MAX_SPLITS, MAX_CLASSES = 256, 65536  # what the columns of the index can number
+PACK_CODECS = {"flac": "flac", "pcm": "s16le"}
+
+
+class PackError(ValueError):
+    """An import that cannot start, or had to stop; what is done stays."""
+
+
+def pack(
+    source: Source,
+    out: str | Path,
+    *,
+    sample_rate: int = 32000,
+    clip_seconds: float | None = None,
+    codec: str = "flac",
+    jobs: int | None = None,
+    shard_mb: float = 1024,
+    show_progress: bool = True,
+) -> ImportReport:
+    """Decode, mix to mono, resample and pack all clips of a source.
+
+    Args:
+        source: `AudioSetSource`, `ManifestSource` or `Esc50Source`.
+        out: folder of the store; one that holds the unfinished result of the same call is continued.
+        sample_rate: of the store, in Hz.
+        clip_seconds: longer clips are cut to it; default: the usual length of the source.
+        codec: "flac" (lossless, about half the size) or "pcm" (WAV, fastest to read).
+        jobs: processes; default: all cores.
+        shard_mb: size of a shard in MiB.
+
+    Raises:
+        PackError: settings that do not fit, no clip at all, or a full disk.
+    """
+    if codec not in PACK_CODECS:
+        raise PackError(f"codec {codec!r}: clips are packed as {' or '.join(PACK_CODECS)}")
+    form = _form(source, sample_rate, clip_seconds, CODECS.index(PACK_CODECS[codec]))
+    plan = _plan("pack", source, form) | {"codec": codec, "shard_mb": shard_mb}
+    shards = ShardWriter(Path(out) / "shards", round(shard_mb * 2**20))
+    return _import(source, Path(out), plan, partial(pack_clip, form), shards, jobs, show_progress)
+
+
+def index(
+    source: Source,
+    out: str | Path,
+    *,
+    sample_rate: int = 32000,
+    clip_seconds: float | None = None,
+    jobs: int | None = None,
+    show_progress: bool = True,
+) -> ImportReport:
+    """Make a store that reads the clips where they lie: mono files at `sample_rate`. Arguments as in `pack`."""
+    form = _form(source, sample_rate, clip_seconds)
+    plan = _plan("index", source, form) | {"audio": str(Path(source.audio).resolve())}
+    return _import(source, Path(out), plan, partial(locate_clip, form), None, jobs, show_progress)
+
+
+def _form(source: Source, sample_rate: int, clip_seconds: float | None, codec: int = 0) -> ClipForm:
+    seconds = source.clip_seconds if clip_seconds is None else clip_seconds
+    if sample_rate < 1 or round(seconds * sample_rate) < 1:
+        raise PackError(f"sample rate {sample_rate} Hz and clip length {seconds} s must be above 0")
+    return ClipForm(sample_rate, round(seconds * sample_rate), codec)
+
+
+def _plan(command: str, source: Source, form: ClipForm) -> dict:
+    """What decides the bytes of the store: a journal or a store of another plan is not continued."""
+    for path in source.lists:
+        if not path.is_file():
+            raise PackError(f"{path}: no such file; check the path")
+    if len(source.splits) > MAX_SPLITS or len(source.classes) > MAX_CLASSES:
+        raise PackError(
+            f"{source.lists[0]}: {len(source.splits)} splits and {len(source.classes)} classes, where a store has at "
+            f"most {MAX_SPLITS} and {MAX_CLASSES}; is the right column in its place?"
+        )
+    return {
+        "command": command,
+        "source": type(source).__name__,
+        "name": source.name,
+        "lists": [[path.name, _hash(path.read_bytes())] for path in source.lists],
+        "classes": _hash(repr([tuple(label) for label in source.classes]).encode()),
+        "single_label": source.single_label,
+        "sample_rate": form.sample_rate,
+        "clip_seconds": form.clip_samples / form.sample_rate,
+    }
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _import(
+    source: Source,
+    out: Path,
+    plan: dict,
+    work: Callable[[Clip], Outcome],
+    shards: ShardWriter | None,
+    jobs: int | None,
+    show_progress: bool,
+) -> ImportReport:
+    if (out / "meta.json").exists():
+        return _finished(out, plan)
+    _check_free(out)
+    report = ImportReport()
+    clips = source.clips(report)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with closing(Journal(out / "journal.jsonl", plan)) as journal:
+            _process(clips, journal, work, shards, jobs or num_cores(), show_progress)
+            _finish(source, out, plan, clips, journal.records, report, shards)
+        journal.path.unlink()
+    except OSError as error:
+        raise PackError(
+            f"{out}: {error.strerror or error}; finished clips are kept, make room and run the same command again"
+        ) from error
+    if not report.packed:
+        if shards is not None:
+            shutil.rmtree(shards.folder)
+        found = ", ".join(f"{count} {what}" for what, count in report.counts.items() if count)
+        raise PackError(f"{out}: not one clip to {plan['command']} ({found}); {out / 'report.csv'} names them")
+    return report
+
+
+def _process(
+    clips: Sequence[Clip],
+    journal: Journal,
+    work: Callable[[Clip], Outcome],
+    shards: ShardWriter | None,
+    jobs: int,
+    show_progress: bool,
+) -> None:
+    """Do what the journal does not have yet."""
+    if shards is not None:
+        _resume(shards, journal)
+    done = {record.clip_id for record in journal.records}
+    todo = [clip for clip in clips if clip.id not in done]
+    try:
+        with closing(ordered_map(work, todo, jobs)) as outcomes:
+            for outcome in track(outcomes, len(clips), len(clips) - len(todo), journal.plan["command"], show_progress):
+                journal.append(_keep(outcome, shards))
+        if shards is not None:
+            shards.close()
+    except BrokenProcessPool as error:
+        raise PackError(
+            f"{journal.path.parent}: a worker process died, perhaps for want of memory; run the same command again, "
+            "with fewer --jobs"
+        ) from error
+    finally:
+        if shards is not None:
+            shards.abandon()
+
+
+def _finished(out: Path, plan: dict) -> ImportReport:
+    store = ClipStore.open(out)
+    if store.meta["plan"] != plan:
+        raise PackError(
+            f"{out}: holds a finished store made otherwise ({differences(store.meta['plan'], plan)}); choose another "
+            "folder, or delete this one"
+        )
+    (out / "journal.jsonl").unlink(missing_ok=True)  # of a run that stopped in its very last step
+    report = read_report(out / "report.csv")
+    report.packed = len(store)
+    return report
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a folder that holds something else."""
+    if out.is_dir() and not (out / "journal.jsonl").exists() and {path.name for path in out.iterdir()} - {"report.csv"}:
+        raise PackError(f"{out}: holds other files and no store; choose a new folder")
+
+
+def _resume(shards: ShardWriter, journal: Journal) -> None:
+    """Go on behind the last clip that is both in the journal and wholly on the disk."""
+    sizes: dict[int, int] = {}
+    for number, record in enumerate(journal.records):
+        if record.shard not in sizes:
+            path = shards.path(record.shard)
+            sizes[record.shard] = path.stat().st_size if path.exists() else 0
+        if record.end > sizes[record.shard]:  # a power cut can keep the journal and lose the shard's last bytes
+            journal.keep(number)
+            break
+    last = max((record[2:4] for record in journal.records), default=(0, 0))
+    shards.resume(*last)
+
+
+def _keep(outcome: Outcome, shards: ShardWriter | None) -> Record:
+    """Write the clip where it belongs -> its line in the journal."""
+    clip_id, findings, payload, offset, nbytes, codec, frames, crc32 = outcome
+    if not nbytes:
+        return Record(clip_id, findings)
+    if shards is None:
+        return Record(clip_id, findings, 0, 0, offset, nbytes, codec, frames, crc32)
+    suffix = "wav" if CODECS[codec] == "s16le" else CODECS[codec]
+    name = f"{clip_id.replace('.', '_')}.{suffix}"  # WebDataset takes what follows the first dot for the extension
+    shard, start = shards.write(name, payload)
+    return Record(clip_id, findings, shard, shards.size, start + offset, nbytes, codec, frames, crc32)
+
+
+def _finish(
+    source: Source,
+    out: Path,
+    plan: dict,
+    clips: Sequence[Clip],
+    records: Sequence[Record],
+    report: ImportReport,
+    shards: ShardWriter | None,
+) -> None:
+    """Write report, index and meta.json, the latter last."""
+    rows, by_id = IndexWriter(), {record.clip_id: record for record in records}
+    for clip in clips:
+        record = by_id[clip.id]
+        for what, detail in record.findings:
+            report.add(what, clip.id, clip.path, detail)
+        if record.nbytes:
+            path = _path_in_place(clip.path, out) if shards is None else f"shards/{shards.path(record.shard).name}"
+            columns = {name: getattr(record, name) for name in ("offset", "nbytes", "codec", "frames", "crc32")}
+            rows.add(clip.id, path, clip.labels, split=clip.split, start_ms=clip.start_ms, **columns)
+    report.packed = len(rows)
+    report.write(out / "report.csv")
+    if rows:
+        rows.commit(out, _meta(source, plan, report))
+
+
+def _path_in_place(path: str, out: Path) -> str:
+    """Relative where the file lies beside or below the store, so that both can be moved; else absolute."""
+    real, root = Path(path).resolve(), out.resolve()
+    return os.path.relpath(real, root) if real.is_relative_to(root.parent) else str(real)
+
+
+def _meta(source: Source, plan: dict, report: ImportReport) -> dict:
+    return {
+        "format": FORMAT,
+        "name": source.name,
+        "sample_rate": plan["sample_rate"],
+        "clip_seconds": plan["clip_seconds"],
+        "single_label": source.single_label,
+        "splits": source.splits,
+        "classes": [list(label) for label in source.classes],
+        "created": {"tool": "panns", "version": version("panns")},
+        "plan": plan,
+        "counts": report.counts,
+    }

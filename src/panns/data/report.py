@@ -1,0 +1,96 @@
+"""What became of every clip of an import, in counts and by name."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Column, Table
+
+LEFT_OUT = {
+    "missing": "listed, but there is no such file",
+    "unreadable": "no audio that soundfile reads, or a truncated file",
+    "empty": "no samples",
+    "silent": "every sample is zero: no audio to learn from",
+    "non_finite": "holds NaN or infinite samples",
+    "duplicate": "its id is taken by an earlier clip or file; that one is kept",
+    "no_label": "none of its labels is in the class list",
+    "needs_pack": "cannot be read where it lies: use `panns pack`",
+    "unlisted": "an audio file of no listed clip",
+}
+KEPT = {
+    "short": "shorter than a clip: stored at its true length, the reader adds zeros",
+    "long": "longer than a clip by more than 0.1 s: only its first seconds are stored",
+    "clipped": "10 samples or more at full scale",
+    "upsampled": "source rate below the store's: nothing above half the source rate",
+    "unknown_label": "a label is not in the class list: the others are kept",
+    "ignored_column": "a column of the manifest that is not read",
+}
+KINDS = LEFT_OUT | KEPT
+
+
+class Finding(NamedTuple):
+    """One thing worth knowing about one clip; `what` is one of `KINDS`."""
+
+    clip_id: str
+    path: str
+    what: str
+    detail: str
+
+
+class ImportReport:
+    """Findings of one import; `packed` is the number of clips in the store."""
+
+    def __init__(self) -> None:
+        self.packed = 0
+        self.findings: list[Finding] = []
+
+    def add(self, what: str, clip_id: str, path: str | Path = "", detail: str = "") -> None:
+        """Note one finding; `what` is one of `KINDS`."""
+        if what not in KINDS:
+            raise ValueError(f"unknown finding {what!r}; one of {', '.join(KINDS)}")
+        self.findings.append(Finding(clip_id, str(path), what, detail))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Clips in the store, then findings by kind, zeros included."""
+        found = Counter(finding.what for finding in self.findings)
+        return {"packed": self.packed} | {what: found[what] for what in KINDS}
+
+    def write(self, path: Path) -> None:
+        """Write one row a finding: `id,path,what,detail`, by kind, then by id."""
+        order = {what: number for number, what in enumerate(KINDS)}
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["id", "path", "what", "detail"])
+            writer.writerows(sorted(self.findings, key=partial(_position, order)))
+
+
+def _position(order: dict[str, int], finding: Finding) -> tuple[int, Finding]:
+    return order[finding.what], finding
+
+
+def read_report(path: Path) -> ImportReport:
+    """The report that `ImportReport.write` wrote; `packed` is not in it."""
+    report = ImportReport()
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        report.findings = [Finding(*row) for row in list(csv.reader(file))[1:]]
+    return report
+
+
+def print_counts(counts: dict[str, int], console: Console | None = None) -> None:
+    """Print the counts of a report as a table."""
+    table = Table("", Column("clips", justify="right"), "what it means", box=None)
+    table.add_row("packed", f"{counts['packed']:,}", "clips in the store")
+    for title, kinds in (("left out", LEFT_OUT), ("in the store, but", KEPT)):
+        _add_section(table, title, [(what, counts.get(what, 0), kinds[what]) for what in kinds])
+    (console or Console()).print(table)
+
+
+def _add_section(table: Table, title: str, rows: Iterable[tuple[str, int, str]]) -> None:
+    table.add_row(f"{title}:")
+    for what, count, meaning in rows:
+        table.add_row(f"  {what.replace('_', ' ')}", f"{count:,}", meaning, style="bold" if count else "dim")

@@ -1,0 +1,254 @@
+"""The clip store: one index that says where the bytes of each clip lie, and the one reader of it.
+
+A store is a folder: `meta.json`, `index/<column>.npy` and, where the clips were packed, `shards/*.tar`. The columns are
+memory-mapped and so shared by all workers; clips are read with `os.pread`, never by memory map, which would read 4 to
+15 times the bytes of a random clip. Shapes: N clips, K classes, L samples of a full clip.
+"""
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from panns.data.codecs import DecodeError, decode
+from panns.data.index import load_columns
+from panns.data.labels import ClassLabel
+
+FORMAT = 1
+MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
+MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
+
+
+class StoreError(ValueError):
+    """A store that cannot be used as it is; the message names the path and the remedy."""
+
+
+class ClipError(StoreError):
+    """One clip that cannot be read."""
+
+    def __init__(self, clip_id: str, file: Path, why: str) -> None:
+        super().__init__(clip_id, file, why)
+        self.clip_id, self.file, self.why = clip_id, file, why
+
+    def __str__(self) -> str:
+        return f"clip {self.clip_id} in {self.file}: {self.why}"
+
+
+class _OpenFile:
+    """A file descriptor that lives as long as a reader holds it: dropping it from the cache hurts no other thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+class ClipStore:
+    """Clips with their labels, by row number. Made by `ClipStore.open`; safe to share between threads."""
+
+    id: np.ndarray  # (N,) bytes
+    split: np.ndarray  # (N,) position in `splits`
+    file: np.ndarray  # (N,) position in `path`
+    offset: np.ndarray  # (N,) bytes
+    nbytes: np.ndarray  # (N,)
+    codec: np.ndarray  # (N,) position in `codecs.CODECS`
+    frames: np.ndarray  # (N,) samples in the payload
+    start_ms: np.ndarray  # (N,) where the clip starts in its source
+    crc32: np.ndarray  # (N,) of the payload
+    label_ptr: np.ndarray  # (N + 1,)
+    label_idx: np.ndarray  # labels of row i: label_idx[label_ptr[i]:label_ptr[i + 1]]
+    path: np.ndarray  # (files,) bytes; relative to the store or absolute
+    file_bytes: np.ndarray  # (files,) size when indexed
+
+    def __init__(self, root: Path, meta: dict, columns: dict[str, np.ndarray]) -> None:
+        self.root, self.meta = root, meta
+        self.name: str = meta["name"]
+        self.sample_rate: int = meta["sample_rate"]
+        self.clip_samples = round(meta["clip_seconds"] * meta["sample_rate"])
+        self.classes = [ClassLabel(mid, name) for mid, name in meta["classes"]]
+        self.splits: list[str] = meta["splits"]
+        self.single_label: bool = meta["single_label"]
+        self.num_classes = len(self.classes)
+        vars(self).update(columns)
+        self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(_open_checked, root))
+
+    @classmethod
+    def open(cls, root: str | Path, *, sample_rate: int | None = None, num_classes: int | None = None) -> "ClipStore":
+        """Open a finished store.
+
+        Args:
+            root: folder of the store.
+            sample_rate: what the model expects in Hz; a store at another rate is refused.
+            num_classes: what the model expects; a store with another class list is refused.
+
+        Raises:
+            StoreError: no store, an unfinished or damaged one, moved or replaced files, or not what was expected.
+        """
+        root = Path(root)
+        meta = _read_meta(root)
+        try:
+            store = cls(root, meta, load_columns(root))
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(f"{root}: the index is damaged ({error}); delete the folder and make it anew") from error
+        store._check_expected(sample_rate, num_classes)
+        for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
+            _check_file(root, store.path[file], int(store.file_bytes[file]))
+        return store
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def __reduce__(self) -> tuple:
+        return type(self).open, (self.root,)  # a worker process maps the columns itself
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that hold clips."""
+        return [self.file_path(file) for file in range(len(self.path))]
+
+    def file_path(self, file: int) -> Path:
+        """Where file number `file` lies."""
+        return self.root / os.fsdecode(self.path[file])
+
+    def rows(self, splits: Sequence[str]) -> np.ndarray:
+        """Row numbers of all clips of the named splits -> int64, in index order."""
+        unknown = [split for split in splits if split not in self.splits]
+        if unknown:
+            raise StoreError(f"{self.root}: no split {', '.join(unknown)}; this store has {', '.join(self.splits)}")
+        return np.flatnonzero(np.isin(self.split, [self.splits.index(split) for split in splits]))
+
+    def labels(self, row: int) -> np.ndarray:
+        """Classes of one clip -> (labels,)."""
+        return self.label_idx[self.label_ptr[row] : self.label_ptr[row + 1]]
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Labels as a matrix -> float32 (len(rows), K) of 0 and 1."""
+        position, classes = self.labels_of(rows)
+        targets = np.zeros((len(position), self.num_classes), dtype=np.float32)
+        targets[np.repeat(np.arange(len(position)), position), classes] = 1.0
+        return targets
+
+    def class_counts(self, rows: np.ndarray) -> np.ndarray:
+        """Clips per class -> int64 (K,)."""
+        return np.bincount(self.labels_of(rows)[1], minlength=self.num_classes)
+
+    def labels_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of labels of each row, and the labels of all rows one after the other."""
+        rows = np.asarray(rows, dtype=np.int64)
+        first = self.label_ptr[rows]
+        counts = self.label_ptr[rows + 1] - first
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return counts, self.label_idx[np.repeat(first, counts) + within].astype(np.int64)
+
+    def read_into(self, row: int, out: np.ndarray) -> int:
+        """Decode one clip into int16 `out` (L,): the tail after a short clip is zero, a longer one is cut.
+
+        Returns:
+            Samples written before the zeros.
+
+        Raises:
+            ClipError: the bytes are not those that were indexed.
+        """
+        samples = self.read(row)[: len(out)]
+        out[: len(samples)] = samples
+        out[len(samples) :] = 0
+        return len(samples)
+
+    def read(self, row: int) -> np.ndarray:
+        """Decode one clip -> int16 (frames,), as long as it is stored."""
+        number = self.file[row]
+        file = self._open_file(self.path[number], self.file_bytes[number])
+        nbytes = int(self.nbytes[row])
+        payload = os.pread(file.descriptor, nbytes, int(self.offset[row]))
+        if len(payload) != nbytes:
+            raise self._clip_error(row, f"{len(payload)} of {nbytes} bytes could be read: the file is truncated")
+        if zlib.crc32(payload) != int(self.crc32[row]):
+            raise self._clip_error(row, "the bytes are not those that were indexed (crc32 differs)")
+        try:
+            samples = decode(payload, int(self.codec[row]))
+        except DecodeError as error:
+            raise self._clip_error(row, str(error)) from error
+        if len(samples) != self.frames[row]:
+            raise self._clip_error(row, f"{len(samples)} samples where the index has {self.frames[row]}")
+        return samples
+
+    def fingerprint(self, rows: np.ndarray) -> dict:
+        """What a run was trained or scored on: counts, and a hash over ids, labels and crc32, sorted by id."""
+        rows = np.asarray(rows, dtype=np.int64)
+        rows = rows[np.argsort(self.id[rows], kind="stable")]
+        counts, classes = self.labels_of(rows)
+        digest = hashlib.sha256(b"\n".join(self.id[rows].tolist()))
+        for column in (counts.astype("<i8"), classes.astype("<i8"), self.crc32[rows].astype("<u4")):
+            digest.update(column.tobytes())
+        return {
+            "clips": len(rows),
+            "classes": len(np.unique(classes)),
+            "labels": len(classes),
+            "sample_rate": self.sample_rate,
+            "id_hash": digest.hexdigest()[:12],
+        }
+
+    def _check_expected(self, sample_rate: int | None, num_classes: int | None) -> None:
+        if sample_rate is not None and sample_rate != self.sample_rate:
+            raise StoreError(
+                f"{self.root}: clips at {self.sample_rate} Hz where {sample_rate} Hz are expected; choose a model of "
+                f"that rate, or pack the audio again with --sample-rate {sample_rate}"
+            )
+        if num_classes is not None and num_classes != self.num_classes:
+            raise StoreError(
+                f"{self.root}: {self.num_classes} classes where {num_classes} are expected; set the number of classes "
+                "of the model, or make the store with the other class list"
+            )
+
+    def _clip_error(self, row: int, why: str) -> ClipError:
+        return ClipError(self.id[row].decode(), self.file_path(int(self.file[row])), why)
+
+
+def _read_meta(root: Path) -> dict:
+    """The store's meta.json, of a format that this version reads."""
+    path = root / "meta.json"
+    if not root.is_dir():
+        raise StoreError(f"{root}: no such folder; make it with `panns pack` or `panns index`, or correct the path")
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{root}: no finished store (meta.json is missing); an interrupted `panns pack` or `panns index` goes on "
+            "when the same command is run again"
+        ) from error
+    except ValueError as error:
+        raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
+    if meta.get("format") != FORMAT:
+        raise StoreError(
+            f"{path}: store format {meta.get('format')} where this version reads {FORMAT}; update panns, or make the "
+            "store anew"
+        )
+    return dict(meta)
+
+
+def _check_file(root: Path, path: bytes, nbytes: int) -> Path:
+    """Where a file of the store lies, if it is still the size it was."""
+    full = root / os.fsdecode(path)
+    try:
+        size = full.stat().st_size
+    except OSError as error:
+        raise StoreError(
+            f"{root}: {full} is not there ({error.strerror}); put it back, or make the store anew"
+        ) from error
+    if size != nbytes:
+        raise StoreError(
+            f"{root}: {full} has {size} bytes where the index has {nbytes}: cut or replaced; put the old file back, or "
+            "make the store anew"
+        )
+    return full
+
+
+def _open_checked(root: Path, path: bytes, nbytes: int) -> _OpenFile:
+    return _OpenFile(_check_file(root, path, nbytes))
