@@ -1,0 +1,132 @@
+"""Heads: from the backbone's frames to class logits, for the clip or for every frame.
+
+Shapes: B clips, D features, E embedding features, T frames of the backbone, K classes.
+"""
+
+from math import log
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from panns.models.layers import init_weights
+
+Aggregation = Literal["max", "mean", "attention"]
+AGGREGATIONS = ("max", "mean", "attention")
+
+
+class TaggingOutput(NamedTuple):
+    """What a tagger says about B clips.
+
+    Attributes:
+        clip_logits: (B, K) float32; their sigmoid is the released `clipwise_output`.
+        embedding: (B, E), without the released dropout.
+        frame_probs: (B, T, K) float32, the released `framewise_output`; None for clip heads.
+    """
+
+    clip_logits: Tensor
+    embedding: Tensor
+    frame_probs: Tensor | None
+
+
+class ClipHead(nn.Module):
+    """(B, D, T) -> TaggingOutput: maximum plus mean over time, a hidden layer, logits.
+
+    The head of the paper's systems. The released code also drops out the returned embedding, though not what its
+    classifier reads; here the embedding is returned as it is.
+
+    Args:
+        in_features: D, from the backbone.
+        num_classes: K.
+        embedding_dim: E; None for D.
+        dropout: In front of the hidden layer.
+    """
+
+    def __init__(
+        self, in_features: int, num_classes: int, embedding_dim: int | None = None, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.embedding_dim = embedding_dim or in_features
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(in_features, self.embedding_dim)
+        self.classifier = nn.Linear(self.embedding_dim, num_classes)
+        self.apply(init_weights)
+
+    def forward(self, x: Tensor) -> TaggingOutput:
+        pooled = x.amax(dim=2) + x.mean(dim=2)
+        embedding = F.relu(self.fc(self.dropout(pooled)))
+        return TaggingOutput(self.classifier(embedding).float(), embedding, None)
+
+
+class FrameHead(nn.Module):
+    """(B, D, T) -> TaggingOutput: every frame is classified, the clip's logits aggregate the frames' in float32.
+
+    Released classes `Cnn14_DecisionLevelMax`, `-Avg` and `-Att`; not in the paper. The classifiers are 1 x 1
+    convolutions, and bn_att of the released attention, which it never uses, is not created. The embedding is the mean
+    of the frames' embeddings; the released models return none.
+
+    Args:
+        in_features: D, from the backbone.
+        num_classes: K.
+        aggregation: Of the frames' probabilities: "max", "mean", or "attention" (a learned mean, per class).
+        embedding_dim: E; None for D.
+        dropout: In front of the hidden layer and behind it.
+
+    Raises:
+        ValueError: If the aggregation is unknown.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        aggregation: Aggregation = "max",
+        embedding_dim: int | None = None,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if aggregation not in AGGREGATIONS:
+            raise ValueError(f"head.aggregation={aggregation!r}: choose one of {', '.join(AGGREGATIONS)}.")
+        self.aggregation = aggregation
+        self.embedding_dim = embedding_dim or in_features
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(in_features, self.embedding_dim)
+        self.classifier = nn.Conv1d(self.embedding_dim, num_classes, 1)
+        self.attention = nn.Conv1d(self.embedding_dim, num_classes, 1) if aggregation == "attention" else None
+        self.apply(init_weights)
+
+    def forward(self, x: Tensor) -> TaggingOutput:
+        x = F.max_pool1d(x, 3, stride=1, padding=1) + F.avg_pool1d(x, 3, stride=1, padding=1)
+        x = F.relu(self.fc(self.dropout(x).transpose(1, 2))).transpose(1, 2)  # (B, E, T)
+        embedding = x.mean(dim=2)
+        x = self.dropout(x)
+        logits = self.classifier(x).float()  # (B, K, T)
+        if self.aggregation == "max":
+            clip_logits = logits.amax(dim=2)
+        elif self.attention is None:
+            clip_logits = mean_logits(logits, torch.full_like(logits, -log(logits.shape[2])))
+        else:
+            scores = self.attention(x).float().clamp(-10, 10)
+            clip_logits = mean_logits(logits, scores.log_softmax(dim=2))
+        return TaggingOutput(clip_logits, embedding, logits.sigmoid().transpose(1, 2))
+
+
+def mean_logits(logits: Tensor, log_weights: Tensor) -> Tensor:
+    """(B, K, T) logits, (B, K, T) log weights -> (B, K): the logit of the weighted mean of the frames' probabilities.
+
+    The weights sum to one over T. Worked out in log space: exact also where probabilities round to 0 or 1.
+    """
+    log_yes = torch.logsumexp(log_weights + F.logsigmoid(logits), dim=2)
+    log_no = torch.logsumexp(log_weights + F.logsigmoid(-logits), dim=2)
+    return log_yes - log_no
+
+
+def upsample_frames(frame_probs: Tensor, ratio: int, num_frames: int) -> Tensor:
+    """(B, T, K) -> (B, num_frames, K): every frame `ratio` times, then the last one again up to num_frames.
+
+    Released `interpolate` and `pad_framewise_output`: 31 segments of a 10-s clip become 992, then 1,001 frames.
+    """
+    frame_probs = frame_probs.repeat_interleave(ratio, dim=1)[:, :num_frames]
+    missing = num_frames - frame_probs.shape[1]
+    return torch.cat([frame_probs, frame_probs[:, -1:].expand(-1, missing, -1)], dim=1)

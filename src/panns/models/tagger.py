@@ -1,0 +1,122 @@
+"""The audio tagger: a frontend, a backbone and a head.
+
+Shapes: B clips, L samples, C channels, T frames, F frequency bins, D features, K classes.
+"""
+
+from typing import Any, Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from panns.models.frontends import Augment
+from panns.models.heads import TaggingOutput, upsample_frames
+
+
+class FrontendFactory(Protocol):
+    """Makes (B, L) -> (B, C, T, F), or (B, 1, L) if raw; has out_channels, num_bins, hop_length, min_samples()."""
+
+    def __call__(self, *, sample_rate: int) -> Any: ...
+
+
+class BackboneFactory(Protocol):
+    """Makes (B, C, T, F) or (B, 1, L) -> (B, D, T'); has out_channels, time_stride, min_frames, min_bins."""
+
+    def __call__(self, *, in_channels: int) -> Any: ...
+
+
+class HeadFactory(Protocol):
+    """Makes (B, D, T') -> TaggingOutput with frame_probs (if any) at the backbone's T' frames."""
+
+    def __call__(self, *, in_features: int, num_classes: int) -> Any: ...
+
+
+class AudioTagger(nn.Module):
+    """(B, L) waveforms -> TaggingOutput.
+
+    Args:
+        sample_rate: Hz.
+        frontend: Factory of the frontend (a class or a partial); see `panns.models.frontends`.
+        backbone: Factory of the backbone.
+        head: Factory of the head.
+        num_classes: K.
+        pad_short: Pad clips shorter than min_samples with zeros in place of refusing them.
+
+    Attributes:
+        classes: Display names in output order; empty until a training run or a checkpoint gives them.
+        exclusive: Whether the classes were trained to exclude each other (softmax) or not (sigmoid).
+        min_samples: Shortest clip that can be tagged.
+        frame_seconds: Duration of one frame of frame_probs: one frontend frame, or, for raw waveforms, one backbone
+            frame.
+
+    Raises:
+        ValueError: If the frontend gives fewer frequency bins than the backbone pools away.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        frontend: FrontendFactory,
+        backbone: BackboneFactory,
+        head: HeadFactory,
+        num_classes: int = 527,
+        pad_short: bool = False,
+    ) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self.num_classes = num_classes
+        self.pad_short = pad_short
+        self.classes: list[str] = []  # display names in output order, known of a trained model
+        self.exclusive = False
+        self.frontend = frontend(sample_rate=sample_rate)
+        self.backbone = backbone(in_channels=self.frontend.out_channels)
+        self.head = head(in_features=self.backbone.out_channels, num_classes=num_classes)
+        if self.frontend.num_bins < self.backbone.min_bins:
+            raise ValueError(
+                f"The frontend has {self.frontend.num_bins} bins, the backbone needs {self.backbone.min_bins}: "
+                "use more mel bins or a smaller depth."
+            )
+        self.min_samples: int = self.frontend.min_samples(self.backbone.min_frames)
+        # Raw waveforms have one "frame" per sample; their frame_probs stay at the backbone's frames.
+        self.upsampling: int = self.backbone.time_stride if self.frontend.hop_length > 1 else 1
+        self.frame_seconds: float = self.frontend.hop_length * self.backbone.time_stride / self.upsampling / sample_rate
+
+    def forward(self, waveform: Tensor, augment: Augment | None = None) -> TaggingOutput:
+        """(B, L) float in [-1, 1] -> TaggingOutput.
+
+        Args:
+            waveform: At the model's sample rate.
+            augment: The random choices for a training batch; None for evaluation.
+
+        Raises:
+            ValueError: If the waveform is not (B, L) float or is shorter than min_samples.
+        """
+        waveform = self._checked(waveform)
+        if augment is not None:
+            waveform = augment.waveform(waveform)
+        features = self.frontend(waveform, augment)
+        output: TaggingOutput = self.head(self.backbone(features))
+        if output.frame_probs is None:
+            return output
+        num_frames = features.shape[2] if self.upsampling > 1 else output.frame_probs.shape[1]
+        return output._replace(frame_probs=upsample_frames(output.frame_probs, self.upsampling, num_frames))
+
+    def probabilities(self, waveform: Tensor) -> Tensor:
+        """(B, L) -> (B, K) float32: of each class for itself, or, where classes are exclusive, adding up to 1."""
+        logits = self(waveform).clip_logits.float()
+        return logits.softmax(-1) if self.exclusive else logits.sigmoid()
+
+    def _checked(self, waveform: Tensor) -> Tensor:
+        if waveform.dim() != 2 or not waveform.is_floating_point():
+            raise ValueError(
+                f"Expected a float waveform (clips, samples) in [-1, 1], got {tuple(waveform.shape)} {waveform.dtype}; "
+                "average channels to mono, divide int16 by 32768."
+            )
+        missing = self.min_samples - waveform.shape[1]
+        if missing <= 0:
+            return waveform
+        if not self.pad_short:
+            raise ValueError(
+                f"A clip of {waveform.shape[1]} samples is too short: this model needs at least "
+                f"{self.min_samples} samples ({self.min_samples / self.sample_rate:.3f} s). Pad it, or set pad_short."
+            )
+        return F.pad(waveform, (0, missing))

@@ -1,0 +1,136 @@
+"""Frontends learned from the waveform: the Wavegram, alone and beside the log-mel (paper section III, Fig. 1).
+
+Shapes: B clips, L samples, C channels, T frames, F frequency bins, G channel groups of the Wavegram.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from panns.models.frontends import Augment, LogMel
+from panns.models.layers import ConvBlock, init_weights
+from panns.models.waveform import WaveBlock
+
+
+class Wavegram(nn.Module):
+    """(B, L) -> (B, C, T, F): a time-frequency map learned by 1-D convolutions, at 50 frames per second for 32 kHz.
+
+    The last 1-D block's channels are folded into G groups of F bins, which a 2-D block (pooled over time only) turns
+    into C channels. Released class `Wavegram_Cnn14`; its unused bn0 and conv_block1 are not created.
+
+    Args:
+        sample_rate: Hz.
+        num_bins: F.
+        groups: G; the last 1-D block has G * F channels.
+        out_channels: C.
+        stride: Of the first convolution, in samples.
+        pools: Max pooling after each of the three 1-D blocks. One frame is 2 * stride * prod(pools) samples.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        num_bins: int = 32,
+        groups: int = 4,
+        out_channels: int = 64,
+        stride: int = 5,
+        pools: Sequence[int] = (4, 4, 4),
+    ) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self.num_bins = num_bins
+        self.out_channels = out_channels
+        self.groups = groups
+        self.stride = stride
+        self.pools = tuple(pools)
+        self.hop_length = 2 * stride * prod(pools)
+        self.conv0 = nn.Conv1d(1, 64, kernel_size=11, stride=stride, padding=5, bias=False)
+        self.bn0 = nn.BatchNorm1d(64)
+        widths = [64, 64, 128, groups * num_bins]
+        self.blocks = nn.ModuleList(WaveBlock(a, b, num_convs=2, dilations=(1, 2)) for a, b in pairwise(widths))
+        self.block2d = ConvBlock(groups, out_channels, pool=(2, 1))
+        self.apply(init_weights)
+
+    def min_samples(self, min_frames: int) -> int:
+        """Fewest samples that give min_frames frames."""
+        return self.hop_length * min_frames - self.stride + 1
+
+    def forward(self, waveform: Tensor, augment: Augment | None = None) -> Tensor:
+        x = F.relu_(self.bn0(self.conv0(waveform[:, None])))
+        for block, pool in zip(self.blocks, self.pools, strict=True):
+            x = F.max_pool1d(block(x), pool)
+        x = x.unflatten(1, (self.groups, self.num_bins)).transpose(2, 3)  # (B, G * F, 2T) -> (B, G, 2T, F)
+        x = self.block2d(x)
+        return x if augment is None else augment.mix(x)
+
+
+class WavegramLogMel(nn.Module):
+    """(B, L) -> (B, 2C, T, F): block 1 of a CNN on the log-mel, beside it as more channels a Wavegram.
+
+    Released classes `Wavegram_Logmel_Cnn14` and, with 128 mel bins, `Wavegram_Logmel128_Cnn14`. At some lengths one
+    branch comes out a frame longer than the other; its surplus at the end is cut off. (The released code fails on
+    such lengths; 10 s is not one of them.)
+
+    Args:
+        sample_rate: Hz.
+        n_fft: See `LogMel`.
+        hop_length: See `LogMel`; must equal stride * prod(pools), the Wavegram's hop before its 2-D block.
+        n_mels: See `LogMel`; even.
+        f_min: See `LogMel`.
+        f_max: See `LogMel`.
+        channels: C, of each branch.
+        groups: See `Wavegram`.
+        stride: See `Wavegram`.
+        pools: See `Wavegram`.
+        dropout: On the joined map; behind block 1 of Cnn14 in the released code.
+
+    Raises:
+        ValueError: If the two branches have different frame rates, or n_mels is odd.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        n_fft: int | None = None,
+        hop_length: int | None = None,
+        n_mels: int = 64,
+        f_min: float = 50.0,
+        f_max: float | None = None,
+        channels: int = 64,
+        groups: int = 4,
+        stride: int = 5,
+        pools: Sequence[int] = (4, 4, 4),
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.logmel = LogMel(sample_rate, n_fft, hop_length, n_mels, f_min, f_max)
+        if n_mels % 2:
+            raise ValueError(
+                f"frontend.n_mels={n_mels} must be even: block 1 halves it, and the Wavegram has as many bins."
+            )
+        if self.logmel.hop_length != stride * prod(pools):
+            raise ValueError(
+                f"The log-mel's hop is {self.logmel.hop_length} samples, the Wavegram's {stride * prod(pools)}: "
+                f"set frontend.hop_length={stride * prod(pools)}, or change frontend.stride and frontend.pools."
+            )
+        self.block1 = ConvBlock(1, channels)
+        self.wavegram = Wavegram(sample_rate, n_mels // 2, groups, channels, stride, pools)
+        self.dropout = nn.Dropout(dropout)
+        self.out_channels = 2 * channels
+        self.num_bins = n_mels // 2
+        self.hop_length = self.wavegram.hop_length
+        self.block1.apply(init_weights)
+
+    def min_samples(self, min_frames: int) -> int:
+        """Fewest samples that give min_frames frames in both branches."""
+        return max(self.logmel.min_samples(2 * min_frames), self.wavegram.min_samples(min_frames))
+
+    def forward(self, waveform: Tensor, augment: Augment | None = None) -> Tensor:
+        wavegram = self.wavegram(waveform, augment)
+        logmel = self.block1(self.logmel(waveform, augment))
+        frames = min(wavegram.shape[2], logmel.shape[2])
+        return self.dropout(torch.cat([logmel[:, :, :frames], wavegram[:, :, :frames]], dim=1))  # released order
