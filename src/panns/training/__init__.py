@@ -1,0 +1,1 @@
+"""Everything that trains: the task, augmentation, metrics, schedules, callbacks."""

@@ -1,0 +1,98 @@
+"""What a run says before it starts: choices, network, data, schedule."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from panns.data import AudioSetDataModule
+from panns.models.complexity import multiply_accumulates, num_parameters, paper_multi_adds
+from panns.training.task import TaggingTask
+
+GROUPS = (
+    "model",
+    "data",
+    "sampler",
+    "augmentation",
+    "task",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "callbacks",
+    "logger",
+    "experiment",
+)
+
+
+@rank_zero_only
+def announce(
+    cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer: pl.Trainer, checkpoint: Path | None
+) -> None:
+    """Prints one table."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    for name, text in facts(cfg, task, data, trainer):
+        table.add_row(name, text)
+    table.add_row("run", f"{cfg.run_dir}" + (f", going on from {checkpoint}" if checkpoint else ""))
+    Console(width=140, soft_wrap=True).print(table)
+
+
+def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer: pl.Trainer) -> list[tuple[str, str]]:
+    """-> the rows of the table."""
+    model, store = task.model, data.store
+    seconds = data.clip_samples / store.sample_rate
+    macs = multiply_accumulates(model, seconds)
+    steps = (
+        trainer.max_steps if trainer.max_steps != -1 else trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
+    )
+    rows = [
+        ("choices", "  ".join(f"{k}={v}" for k, v in _choices().items())),
+        (
+            "model",
+            f"{num_parameters(model):,} parameters, {macs / 1e9:.2f} G MACs per {seconds:g}-s clip "
+            f"({paper_multi_adds(model, seconds) / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
+        ),
+    ]
+    for split, names, print_ in (
+        ("train", data.train_splits, data.fingerprint()["train"]),
+        ("validation", data.validation_splits, data.fingerprint()["validation"]),
+    ):
+        rows.append((split, _data_line(names, print_, store.num_classes)))
+    passes = steps * data.batch_size * data.draws_per_example / len(data.train_rows)
+    rows += [
+        ("sampler", f"{type_name(data.sampler)}, {data.draws_per_example} clip(s) read per training example"),
+        (
+            "schedule",
+            f"{steps:,} steps of {data.batch_size} = {passes:.1f} passes, "
+            f"validation every {data.clips_per_epoch // data.batch_size:,} steps",
+        ),
+        (
+            "device",
+            f"{type(trainer.accelerator).__name__} x {trainer.world_size}, {trainer.precision}, seed {cfg.seed}",
+        ),
+    ]
+    return rows
+
+
+def type_name(factory: Any) -> str:
+    """Name of a class, also behind functools.partial."""
+    return getattr(factory, "func", factory).__name__
+
+
+def _choices() -> dict[str, str]:
+    if not HydraConfig.initialized():
+        return {}
+    chosen = HydraConfig.get().runtime.choices
+    return {group: chosen[group] for group in GROUPS if chosen.get(group)}
+
+
+def _data_line(splits: list[str], fingerprint: dict[str, Any], num_classes: int) -> str:
+    return (
+        f"{fingerprint['clips']:,} clips ({'+'.join(splits)}), {fingerprint['classes']} of {num_classes} classes, "
+        f"{fingerprint['labels']:,} labels, {fingerprint['sample_rate']} Hz, id hash {fingerprint['id_hash']}"
+    )

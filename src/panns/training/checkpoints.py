@@ -1,0 +1,161 @@
+"""Checkpoints, whole or absent: written on a schedule, after each epoch, and when the run is told to stop."""
+
+import os
+import pickle
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import Checkpoint
+
+from panns.training.loggers import HistoryLogger
+
+LAST = "last.ckpt"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(SystemExit):
+    """The run was told to stop and has saved its state; exits with 128 + signal number, as the shell expects."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(128 + signum)
+        self.signum = signum
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used for this run."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes to a temporary name beside the target, flushes to disk, renames; loads with weights_only=True."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any | None = None
+    ) -> None:
+        """Replaces `path` in one step: a killed process or a full disk leaves the former file as it was.
+
+        Raises:
+            OSError: the disk is full or not writable; the message names the file.
+        """
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+            raise OSError(
+                f"Could not write the checkpoint {target} ({error}); the one before it is untouched. Free some space."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | os.PathLike, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads a checkpoint of this project; nothing in it is executed."""
+        return load_checkpoint(Path(path))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint to the CPU with weights_only=True.
+
+    Raises:
+        CheckpointError: there is no such file, or it is not a checkpoint.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint {path}.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CheckpointError(f"{path} is damaged or no checkpoint ({reason}).") from error
+
+
+class SaveLast(Checkpoint):
+    """Keeps `last.ckpt`: what a run goes on from.
+
+    Saved every `every_n_steps` optimizer steps, after each epoch's validation, and on SIGTERM or SIGINT, after which
+    the process
+    exits. A second signal exits at once. Under DDP the ranks agree on stopping every `trainer.log_every_n_steps` steps.
+    """
+
+    def __init__(self, folder: str | Path, every_n_steps: int = 1000) -> None:
+        self.path, self.every_n_steps = Path(folder) / LAST, every_n_steps
+        self._signum, self._stopping = 0, False
+        self._former: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes over the signals, and lets the loggers drop what they know of steps that will now be done again."""
+        for logger in trainer.loggers:
+            if isinstance(logger, HistoryLogger):
+                logger.rewind(trainer.global_step)
+        for signum in STOP_SIGNALS:
+            self._former[signum] = signal.signal(signum, self._on_signal)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves between optimizer steps; the last batch of an epoch is left to `on_train_epoch_end`."""
+        loop = trainer.fit_loop.epoch_loop
+        if loop._should_accumulate() or loop.batch_progress.is_last_batch:
+            return
+        self._stopping = self._agreed_to_stop(trainer)
+        if self._stopping or trainer.global_step % self.every_n_steps == 0:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Exits, now that the loggers have the numbers of the step that was saved."""
+        if self._stopping:
+            self._exit(trainer, f"saved {self.path} at step {trainer.global_step}")
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Does not wait for the end of a validation: its epoch's training is repeated from the last checkpoint."""
+        if self._signum and trainer.world_size == 1:
+            self._exit(trainer, f"{self.path} stands" if self.path.exists() else "nothing was saved yet")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves after the validation, so that a resumed run neither repeats nor skips it."""
+        trainer.save_checkpoint(self.path)
+        if self._agreed_to_stop(trainer, always=True):
+            self._exit(trainer, f"saved {self.path} at step {trainer.global_step}")
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Gives the signals back."""
+        self._restore()
+
+    def _restore(self) -> None:
+        for signum, handler in self._former.items():
+            signal.signal(signum, handler)
+        self._former = {}
+
+    def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        if self._signum:
+            raise Interrupted(signum)
+        self._signum = signum
+        print(f"\n{signal.Signals(signum).name}: saving after this step; once more to stop without saving.", flush=True)
+
+    def _agreed_to_stop(self, trainer: pl.Trainer, always: bool = False) -> bool:
+        if trainer.world_size == 1:
+            return bool(self._signum)
+        if not always and trainer.global_step % trainer.log_every_n_steps:
+            return False
+        return trainer.strategy.reduce_boolean_decision(bool(self._signum), all=False)
+
+    def _exit(self, trainer: pl.Trainer, what: str) -> None:
+        if trainer.is_global_zero:
+            print(f"Stopped: {what}. The same command goes on from there.", flush=True)
+        raise Interrupted(self._signum or signal.SIGTERM)

@@ -1,0 +1,40 @@
+"""Mistakes of the user are told in one line; a traceback is for mistakes of the program."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Ends the program with the message alone where this package itself raised the error; PANNS_TRACEBACK=1 shows all.
+
+    In a sweep the error is passed on, so that the other jobs still run.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+        if not raised_here(cause) or os.environ.get("PANNS_TRACEBACK"):
+            raise
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise cause from None
+        sys.exit(f"train.py: {cause}")
+
+
+def raised_here(error: BaseException) -> bool:
+    """Whether the raise statement stands in this package and the error is one of those meant for users."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None or not isinstance(error, ValueError | OSError | RuntimeError):
+        return False
+    return PACKAGE in Path(traceback.tb_frame.f_code.co_filename).resolve().parents

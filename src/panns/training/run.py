@@ -1,0 +1,167 @@
+"""A run is its configuration: the same scientific choices have the same folder, and are not done twice."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from panns.training.checkpoints import LAST, CheckpointError, load_checkpoint
+
+SCIENCE = (
+    "model",
+    "data",
+    "sampler",
+    "augmentation",
+    "optimizer",
+    "scheduler",
+    "task",
+    "trainer",
+    "seed",
+    "deterministic",
+)
+MACHINE = {  # how and where a run is computed, not what
+    "data": ("store", "root", "prepare", "num_threads", "num_workers"),
+    "trainer": (
+        "accelerator",
+        "devices",
+        "num_nodes",
+        "strategy",
+        "log_every_n_steps",
+        "enable_progress_bar",
+        "profiler",
+        "benchmark",
+    ),
+}
+RESULTS = "metrics.json"
+
+
+class RunError(ValueError):
+    """The run cannot start in its folder."""
+
+
+def science(cfg: DictConfig) -> dict[str, Any]:
+    """The part of a configuration that decides the result."""
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(plain, dict)
+    kept = {key: plain[key] for key in SCIENCE if key in plain}
+    for key, names in MACHINE.items():
+        kept[key] = {name: value for name, value in (kept.get(key) or {}).items() if name not in names}
+    return kept
+
+
+def config_hash(cfg: DictConfig) -> str:
+    """-> 8 hexadecimal digits of `science(cfg)`."""
+    return hashlib.sha256(json.dumps(science(cfg), sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def register_resolvers() -> None:
+    """`${run_hash:}` for the folder names in conf/train.yaml; called once, before Hydra composes."""
+    OmegaConf.register_new_resolver("run_hash", lambda *, _root_: config_hash(_root_), replace=True)
+
+
+class Run:
+    """The folder of a run: its checkpoints, its lock, and whether it is already finished.
+
+    Args:
+        folder: Where everything of the run lies.
+        resume: "auto" goes on from the folder's last checkpoint, or starts if there is none; "never" moves what is
+            there aside and starts anew; a path starts from that checkpoint.
+    """
+
+    def __init__(self, folder: str | Path, resume: str = "auto") -> None:
+        self.folder = Path(folder)
+        self.checkpoints = self.folder / "checkpoints"
+        self.resume = resume
+        self._lock: FileLock | None = None
+        if rank_zero_only.rank == 0:
+            self._take()
+
+    def _take(self) -> None:
+        if self.resume == "never" and (self.checkpoints.exists() or (self.folder / RESULTS).exists()):
+            self._move_aside()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / ".lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"Another process is working in {self.folder}: this configuration is already running. "
+                "Wait for it, or change something (another seed, say)."
+            ) from None
+
+    def _move_aside(self) -> None:
+        old = self.folder / datetime.now().strftime("before-%Y-%m-%d_%H-%M-%S")
+        old.mkdir()
+        for path in self.folder.iterdir():
+            if not path.name.startswith(("before-", ".hydra", ".lock")) and path.suffix != ".log":
+                path.rename(old / path.name)
+
+    def results(self) -> dict[str, Any] | None:
+        """-> metrics.json of a finished run, else None."""
+        path = self.folder / RESULTS
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def checkpoint(self) -> Path | None:
+        """-> the checkpoint to go on from, None to start.
+
+        Raises:
+            CheckpointError: `resume` names a file that is none.
+        """
+        if self.resume in ("auto", "never"):
+            last = self.checkpoints / LAST
+            return last if last.is_file() else None
+        load_checkpoint(Path(self.resume))
+        return Path(self.resume)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Writes metrics.json, whole or not at all."""
+        temporary = self.folder / f".{RESULTS}.part"
+        temporary.write_text(json.dumps(results, indent=2) + "\n")
+        temporary.replace(self.folder / RESULTS)
+
+    def close(self) -> None:
+        """Lets another process have the folder."""
+        if self._lock is not None:
+            self._lock.release()
+
+
+def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint of another model or other data before anything is loaded.
+
+    Args:
+        path: The checkpoint.
+        parameters: `state_dict()` of the task that would load it.
+        fingerprint: Of the data that training would go on with.
+
+    Raises:
+        CheckpointError: keys, shapes or data differ; the message says how many and shows the first.
+    """
+    checkpoint = load_checkpoint(path)
+    saved = checkpoint.get("state_dict")
+    if saved is None:
+        raise CheckpointError(f"{path} holds no training state, so no run can go on from it.")
+    missing, foreign = sorted(parameters.keys() - saved.keys()), sorted(saved.keys() - parameters.keys())
+    differ = sorted(k for k in saved.keys() & parameters.keys() if saved[k].shape != parameters[k].shape)
+    if missing or foreign or differ:
+        shape = (
+            f"{differ[0]} is {tuple(saved[differ[0]].shape)} there and {tuple(parameters[differ[0]].shape)} here"
+            if differ
+            else ""
+        )
+        raise CheckpointError(
+            f"{path} is of another model: {len(missing)} parameters missing in it, {len(foreign)} foreign, "
+            f"{len(differ)} of another shape; {shape or f'for example {(missing + foreign)[0]}'}. "
+            "Compose the model it was trained with (.hydra/config.yaml beside it)."
+        )
+    before = checkpoint.get("hyper_parameters", {}).get("fingerprint")
+    if before is not None and before != dict(fingerprint):
+        raise CheckpointError(
+            f"{path} was trained on other data: {before} there, {dict(fingerprint)} here. "
+            "Put the data back, or start anew with resume=never."
+        )

@@ -1,0 +1,225 @@
+"""TaggingTask: the LightningModule around any AudioTagger.
+
+Shapes: B drawn clips, E training examples (B / 2 with mixup), L samples, K classes.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+import torchaudio
+from torch import Tensor, nn
+from torch.nn import functional
+
+from panns.data.draws import key
+from panns.data.loader import Batch
+from panns.models import AudioTagger, TaggingOutput
+from panns.training.augment import Augmentation
+from panns.training.metrics import TaggingMetrics
+
+FULL_SCALE = 32768.0  # of int16; the released code reads its int16 back with 32767, a difference of 3e-4 dB
+
+KAISER_BEST = {  # torchaudio's documented equivalent of librosa's "kaiser_best"
+    "resampling_method": "sinc_interp_kaiser",
+    "lowpass_filter_width": 64,
+    "rolloff": 0.9475937167399596,
+    "beta": 14.769656459379492,
+}
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss or the gradient became NaN or infinite; raised before the weights are changed."""
+
+
+class TaggingTask(pl.LightningModule):
+    """Trains and scores a tagger on weak labels.
+
+    Args:
+        model: The network.
+        optimizer: Builds the optimizer from parameters.
+        scheduler: Builds the learning-rate schedule from the optimizer and total_steps, stepped after every optimizer
+            step.
+        augmentation: What happens to training clips on the device.
+        classes: Display names, in output order.
+        class_counts: (K,) training clips per class, for the scores of frequent, medium and rare classes.
+        single_label: Every clip has exactly one label; accuracy is scored too.
+        loss: "bce" (binary cross-entropy over all classes, the paper's) or "cross_entropy" (one class per clip); None
+            takes cross_entropy for single labels, else bce.
+        sample_rate: Of the clips that come in, Hz; they are resampled on the device if the model takes another rate.
+        resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
+            8 kHz systems did.
+        seed: Of dropout and augmentation.
+        hyper_parameters: The run's plain configuration, kept in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: AudioTagger,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler],
+        augmentation: Augmentation,
+        classes: Sequence[str],
+        class_counts: Tensor | None = None,
+        single_label: bool = False,
+        loss: Literal["bce", "cross_entropy"] | None = None,
+        sample_rate: int | None = None,
+        resample: Literal["sinc", "decimate"] = "sinc",
+        seed: int = 0,
+        hyper_parameters: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        loss = loss or ("cross_entropy" if single_label else "bce")
+        if loss not in ("bce", "cross_entropy"):
+            raise ValueError(f"task.loss={loss!r}: choose 'bce' or 'cross_entropy'.")
+        model.classes, model.exclusive = list(classes), loss == "cross_entropy"
+        self.model, self.augmentation, self.classes, self.seed = model, augmentation, list(classes), seed
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.resample = resampler(sample_rate or model.sample_rate, model.sample_rate, resample)
+        self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
+        self.scores: dict[str, Any] = {}
+        self._finite = torch.tensor(True)  # of all losses since the last optimizer step
+        self._rows: list[Tensor] = []  # of the clips behind them
+        if hyper_parameters is not None:
+            self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
+
+    def forward(self, waveform: Tensor) -> TaggingOutput:
+        """(B, L) float at the model's rate -> TaggingOutput."""
+        return self.model(waveform)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Keys dropout by the batch's first draw: no random state has to outlive a killed run."""
+        torch.manual_seed(key(self.seed, "dropout", int(batch.draw[0])))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """-> loss, a scalar."""
+        augment = self.augmentation.for_batch(batch.draw, self.device)
+        logits = self.model(self._signal(batch), augment).clip_logits
+        loss = self.loss(logits, augment.targets(batch.target))
+        finite = torch.isfinite(loss.detach())
+        self._finite = self._finite.to(finite.device) & finite
+        self._rows.append(batch.row)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(logits))
+        return loss
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(E, K) logits and targets -> mean loss, computed in float32."""
+        logits = logits.float()
+        if self.model.exclusive:
+            return functional.cross_entropy(logits, targets)
+        return functional.binary_cross_entropy_with_logits(logits, targets)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(B, K) logits -> probabilities."""
+        return logits.float().softmax(-1) if self.model.exclusive else logits.float().sigmoid()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Logs the gradient norm and stops on a non-finite loss or gradient, while the weights are still good.
+
+        The loss is looked at when the backward pass is already queued, so the wait for it costs a GPU nothing.
+        """
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
+        scaled = (
+            getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        )  # fp16: the scaler skips such steps itself
+        finite = self._finite if scaled else self._finite & torch.isfinite(norm)
+        if not bool(finite):
+            raise NonFiniteLossError(self._blame())
+        self._finite, self._rows = torch.tensor(True), []
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+            self.log("train/grad_norm", norm)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Logs the learning rate that the step just used."""
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+            self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collects scores; the clips are counted once whatever the number of devices."""
+        logits = self.model(self._signal(batch)).clip_logits
+        self.metrics.update(batch.row, self.probabilities(logits), batch.target)
+        self.log("val/loss", self.loss(logits, batch.target), batch_size=len(logits), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs val/mAP, val/mAUC, val/d_prime and their kin; keeps the per-class scores in `self.scores`."""
+        self.scores = self.metrics.compute()
+        self.metrics.reset()
+        for name, value in self.scores.items():
+            if isinstance(value, float | int) and not (isinstance(value, float) and math.isnan(value)):
+                self.log(f"val/{name}", float(value), prog_bar=name in ("mAP", "accuracy"), rank_zero_only=False)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """As `validation_step`."""
+        logits = self.model(self._signal(batch)).clip_logits
+        self.metrics.update(batch.row, self.probabilities(logits), batch.target)
+
+    def on_test_epoch_end(self) -> None:
+        """As `on_validation_epoch_end`, under test/."""
+        self.scores = self.metrics.compute()
+        self.metrics.reset()
+        self.log_dict(
+            {f"test/{k}": float(v) for k, v in self.scores.items() if isinstance(v, float | int) and not math.isnan(v)}
+        )
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimizer, and the schedule stepped after each of its steps."""
+        optimizer = self.make_optimizer(self.parameters())
+        scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _total_steps(self) -> int:
+        """Optimizer steps of the run; trainer.estimated_stepping_batches would drop the loader's saved position."""
+        trainer = self.trainer
+        if trainer.max_steps != -1:
+            return trainer.max_steps
+        data = trainer.datamodule
+        return trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
+
+    def _signal(self, batch: Batch) -> Tensor:
+        """-> (B, L) float32 in [-1, 1) at the model's rate."""
+        return self.resample(batch.waveform.float() / FULL_SCALE)
+
+    def _blame(self) -> str:
+        store = self.trainer.datamodule.store
+        names = ", ".join(store.id[int(row)].decode() for row in torch.cat(self._rows))
+        return (
+            f"The loss or gradient of step {self.trainer.global_step} is not finite; the weights are still those of "
+            f"the step before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
+            "trainer.precision=32-true."
+        )
+
+
+def resampler(source: int, target: int, method: str) -> nn.Module:
+    """A module (B, L) -> (B, L') from `source` to `target` Hz.
+
+    Raises:
+        ValueError: the clips' rate is below the model's (nothing is upsampled in silence), or no multiple of it for
+            "decimate".
+    """
+    if source == target:
+        return nn.Identity()
+    if source < target:
+        raise ValueError(
+            f"The clips have {source} Hz and the model takes {target} Hz: their upper band would be empty. "
+            f"Train with model.sample_rate={source}, or pack the original recordings with --sample-rate {target}."
+        )
+    if method == "sinc":
+        return torchaudio.transforms.Resample(source, target, **KAISER_BEST)
+    if method != "decimate" or source % target:
+        raise ValueError(
+            f"task.resample={method!r} from {source} to {target} Hz: choose 'sinc', or 'decimate' between multiples."
+        )
+    return Decimate(source // target)
+
+
+class Decimate(nn.Module):
+    """Keeps every n-th sample without a low-pass filter, as the released 16 and 8 kHz systems were trained."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L) -> (B, ceil(L / factor))."""
+        return x[..., :: self.factor]

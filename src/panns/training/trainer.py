@@ -1,0 +1,50 @@
+"""The Lightning Trainer, with what must always hold: our loaders, whole checkpoints, a fitting precision."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from panns.training.checkpoints import AtomicCheckpointIO
+
+NOISE = (  # said by Lightning about what is meant so here, or about its own insides
+    r".*treespec, LeafSpec.*is deprecated",
+    r"The number of training batches .* is smaller than the logging interval",
+    r"The '\w+_dataloader' does not have many workers",
+)
+
+
+def build_trainer(
+    run_dir: str | Path, accelerator: str = "auto", precision: str = "auto", **options: Any
+) -> pl.Trainer:
+    """A Trainer.
+
+    Args:
+        run_dir: Where a run's files lie.
+        accelerator: As Lightning's; "auto" takes a GPU if there is one.
+        precision: As Lightning's; "auto" is bf16-mixed on a GPU that has it and 32-true elsewhere. The frontend is
+            always float32.
+        options: All other arguments of `pl.Trainer`.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message)
+    return pl.Trainer(
+        default_root_dir=str(run_dir),
+        accelerator=accelerator,
+        precision=choose_precision(accelerator) if precision == "auto" else precision,
+        plugins=[AtomicCheckpointIO()],
+        use_distributed_sampler=False,  # the loaders deal out the clips themselves
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **options,
+    )
+
+
+def choose_precision(accelerator: str) -> str:
+    """-> "bf16-mixed" where a GPU that computes bfloat16 will be used, else "32-true"."""
+    on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

@@ -1,0 +1,89 @@
+"""Helpers to run train.py as a user does, in this process or in one of its own, and to kill it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytorch_lightning as pl
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from panns.training.run import register_resolvers
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = (  # a network that takes milliseconds
+    "model=cnn10",
+    "model.backbone.depth=2",
+    "model.backbone.base_channels=4",
+    "model.frontend.n_mels=16",
+    "trainer=cpu",
+    "trainer.devices=1",
+    "data=store",
+    "data.validation_splits=[eval]",
+    "data.batch_size=4",
+    "data.clips_per_epoch=16",
+    "data.max_epochs=3",
+    "trainer.log_every_n_steps=1",
+    "logger=csv",
+)
+
+
+def config(*overrides: str) -> DictConfig:
+    """The composed configuration, as inside `hydra.main`."""
+    register_resolvers()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("train", overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    with open_dict(cfg):
+        del cfg.hydra
+    return cfg
+
+
+def small(store: Path, folder: Path, *overrides: str) -> DictConfig:
+    """A small run in `folder`."""
+    return config(*SMALL, f"data.store={store}", f"run_dir={folder}", *overrides)
+
+
+def start(store: Path, folder: Path, *overrides: str, timeout: int = 300) -> subprocess.CompletedProcess:
+    """The same in a process of its own, from the command line."""
+    command = [
+        sys.executable,
+        str(ROOT / "train.py"),
+        *SMALL,
+        f"data.store={store}",
+        f"hydra.run.dir={folder}",
+        *overrides,
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, cwd=folder.parent, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+class SignalAt(pl.Callback):
+    """Sends a signal to its own process: SIGKILL leaves no time for anything."""
+
+    def __init__(self, name: str, step: int, validating: bool = False) -> None:
+        self.signum, self.step, self.validating = signal.Signals[name], step, validating
+
+    def on_train_batch_start(self, trainer, *_):
+        if not self.validating and trainer.global_step == self.step:
+            os.kill(os.getpid(), self.signum)
+
+    def on_validation_batch_start(self, trainer, *_):
+        if self.validating and trainer.global_step == self.step:
+            os.kill(os.getpid(), self.signum)
+
+
+class RecordRows(pl.Callback):
+    """Writes down the clips of each training batch of its rank: one line of row numbers a step."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        with (self.folder / f"rank{trainer.global_rank}.txt").open("a") as file:
+            file.write(" ".join(str(int(row)) for row in batch.row) + "\n")

@@ -1,0 +1,172 @@
+"""train.py itself, on a store and a network that take no time."""
+
+import csv
+import json
+import math
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from train import train
+
+from panns import load
+from panns.training.checkpoints import load_checkpoint
+from panns.training.overrides import check_overrides
+from panns.training.run import Run
+from panns.training.task import NonFiniteLossError, TaggingTask
+from runs import ROOT, config, small, start
+
+DEEPER = ("model.backbone.depth=4", "model.backbone.base_channels=8", "model.frontend.n_mels=64", "optimizer.lr=3e-3")
+
+
+def test_it_learns_and_leaves_everything_a_reader_wants(tones, tmp_path, capsys):
+    folder = tmp_path / "run"
+    value = train(small(tones, folder, "data.max_epochs=20", "augmentation=none", *DEEPER))
+    results = json.loads((folder / "metrics.json").read_text())
+    assert value == results["val/mAP"] > 0.9
+    assert results["step"] == 80
+    assert results["fingerprint"]["train"]["clips"] == 40
+    with (folder / "per_class.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == ["tone0", "tone1", "tone2", "tone3"]
+    assert sum(float(row["ap"]) for row in rows) / 4 == pytest.approx(results["val/mAP"])
+    for name in ("learning_curve.png", "per_class_ap.png", "drawn_classes.png", "drawn_classes.csv", "history.csv"):
+        assert (folder / name).stat().st_size > 0, name
+    said = capsys.readouterr().out
+    for word in ("parameters", "MACs", "40 clips (train)", "12 clips (eval)", "id hash", "model=cnn10", "metrics.json"):
+        assert word in said, word
+
+    model = load(folder / "checkpoints" / "best.ckpt")
+    assert model.classes == ["tone0", "tone1", "tone2", "tone3"]
+    assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 4)
+
+
+def test_best_checkpoint_is_the_one_with_the_best_validation(tones, tmp_path):
+    train(small(tones, tmp_path, "data.max_epochs=4"))
+    with (tmp_path / "history.csv").open() as file:
+        scores = {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == "val/mAP"}
+    best = load_checkpoint(tmp_path / "checkpoints" / "best.ckpt")
+    assert scores[best["global_step"] - 1] == max(scores.values())
+    results = json.loads((tmp_path / "metrics.json").read_text())
+    assert results["val/mAP"] == pytest.approx(max(scores.values()), abs=1e-6)
+
+
+def test_a_run_shorter_than_an_epoch_is_scored_all_the_same(tones, tmp_path):
+    value = train(small(tones, tmp_path, "trainer.max_steps=2", "trainer.max_epochs=-1"))
+    assert 0 < value <= 1
+
+
+def test_seed_and_configuration_decide_the_run(tones, tmp_path):
+    def weights(folder, *overrides):
+        train(small(tones, tmp_path / folder, "data.max_epochs=1", *overrides))
+        return load_checkpoint(tmp_path / folder / "checkpoints" / "last.ckpt")["state_dict"]["model.head.fc.weight"]
+
+    first = weights("a")
+    assert torch.equal(first, weights("b"))
+    assert not torch.equal(first, weights("c", "seed=2"))
+
+
+def test_non_finite_loss_stops_with_the_clips_before_the_weights_are_spoiled(tones, tmp_path, monkeypatch):
+    cfg = small(tones, tmp_path, "augmentation=none", "callbacks.last.every_n_steps=1")
+    honest = TaggingTask.loss
+
+    def spoilt(self, logits, targets):
+        loss = honest(self, logits, targets)
+        return loss * math.nan if self.training and self.trainer.global_step == 2 else loss
+
+    monkeypatch.setattr(TaggingTask, "loss", spoilt)
+    with pytest.raises(NonFiniteLossError, match=r"step 2 is not finite.*Its clips: clip\d\d(, clip\d\d){3}\."):
+        train(cfg)
+    saved = load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    assert saved["global_step"] == 2
+    assert all(weight.isfinite().all() for weight in saved["state_dict"].values() if weight.is_floating_point())
+
+
+def test_checkpoint_of_another_model_is_refused(tones, tmp_path):
+    train(small(tones, tmp_path / "a", "data.max_epochs=1"))
+    checkpoint = tmp_path / "a" / "checkpoints" / "last.ckpt"
+    with pytest.raises(ValueError, match="is of another model"):
+        train(small(tones, tmp_path / "b", f"resume={checkpoint}", "model.backbone.base_channels=8"))
+
+
+def test_other_data_behind_the_same_configuration_is_noticed(tones, tmp_path):
+    train(small(tones, tmp_path, "data.max_epochs=1"))
+    (tmp_path / "metrics.json").unlink()
+    with pytest.raises(ValueError, match="was trained on other data"):
+        train(small(tones, tmp_path, "data.max_epochs=2", "data.train_splits=[eval]", "data.validation_splits=[train]"))
+
+
+def test_never_moves_the_old_run_aside(tones, tmp_path):
+    train(small(tones, tmp_path, "data.max_epochs=1"))
+    before = (tmp_path / "metrics.json").read_text()
+    train(small(tones, tmp_path, "data.max_epochs=1", "resume=never", "seed=5"))
+    (kept,) = tmp_path.glob("before-*")
+    assert (kept / "metrics.json").read_text() == before
+    assert (kept / "checkpoints" / "last.ckpt").is_file()
+    assert (tmp_path / "metrics.json").read_text() != before
+
+
+def test_two_processes_do_not_share_a_folder(tones, tmp_path):
+    run = Run(tmp_path / "run")
+    done = start(tones, tmp_path / "run")
+    assert done.returncode == 1
+    assert "Another process is working in" in done.stderr
+    run.close()
+
+
+@pytest.mark.parametrize(
+    ("typo", "says"),
+    [
+        ("optimizer.lrr=1", "There is no key 'optimizer.lrr'. Did you mean optimizer.lr?"),
+        ("model.backbone.dept=3", "Did you mean model.backbone.depth?"),
+        ("modle=cnn14", "Did you mean model?"),
+        ("model=cnn15", "cnn14"),
+        ("augmentation=mixup_specaug", "mixup_specaugment"),
+        ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
+    ],
+)
+def test_typos_are_refused_with_what_there_is(tmp_path, typo, says, capsys):
+    with pytest.raises(SystemExit) as error:
+        check_overrides([typo], ROOT / "conf")
+    assert says in str(error.value)
+
+
+def test_sweeps_and_flags_are_not_taken_for_typos():
+    words = [
+        "-m",
+        "model=cnn6,cnn10",
+        "model.backbone.depth=2,3",
+        "seed=range(1,4)",
+        "+callbacks.mine._target_=x.Y",
+        "~logger",
+    ]
+    check_overrides([*words, "hydra.sweep.dir=x", "data.validation_splits=[a,b]"], ROOT / "conf")
+
+
+def test_single_label_data_is_scored_by_accuracy_too(shared, tmp_path):
+    cfg = config(
+        "data=esc50",
+        f"data.root={shared / 'audio' / 'esc10'}",
+        f"data.store={tmp_path / 'store'}",
+        "model=cnn10",
+        "model.backbone.base_channels=4",
+        "model.frontend.hop_length=1280",
+        "data.clips_per_epoch=32",
+        "data.max_epochs=1",
+        "trainer=cpu",
+        "logger=csv",
+        f"run_dir={tmp_path / 'run'}",
+    )
+    train(cfg)
+    results = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert results["val/num_clips"] == 80
+    assert 0 <= results["val/accuracy"] <= 1
+    assert (tmp_path / "run" / "confusion_matrix.png").is_file()
+
+
+def test_missing_audioset_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PANNS_DATA", str(tmp_path))
+    cfg = config("model=wavegram_logmel", "data=audioset_full", f"run_dir={tmp_path / 'run'}")
+    with pytest.raises(Exception, match=r"panns pack audioset|panns index audioset") as error:
+        instantiate(cfg.data)
+    assert str(tmp_path / "audioset") in str(error.value)

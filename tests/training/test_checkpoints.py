@@ -1,0 +1,97 @@
+import os
+import pickle
+
+import pytest
+import torch
+
+from panns.training.checkpoints import AtomicCheckpointIO, CheckpointError, load_checkpoint
+from panns.training.run import check_fits
+
+FINGERPRINT = {"train": {"clips": 3}}
+
+
+def save(path, **content):
+    AtomicCheckpointIO().save_checkpoint(content, path)
+    return path
+
+
+def test_round_trip_leaves_no_temporary_file(tmp_path):
+    path = save(
+        tmp_path / "deep" / "a.ckpt", state_dict={"w": torch.arange(3)}, hyper_parameters={"fingerprint": FINGERPRINT}
+    )
+    assert load_checkpoint(path)["state_dict"]["w"].tolist() == [0, 1, 2]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_former_checkpoint(tmp_path):
+    path = save(tmp_path / "a.ckpt", step=1)
+    with pytest.raises(AttributeError):  # something that cannot be saved, half-way through
+        save(path, step=2, big=torch.zeros(1000), unsavable=lambda: None)
+    assert load_checkpoint(path)["step"] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.ckpt", step=1)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"a\.ckpt.*No space left.*before it is untouched"):
+        save(path, step=2)
+    monkeypatch.undo()
+    assert load_checkpoint(path)["step"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_damaged_files_are_named(tmp_path, content):
+    path = tmp_path / "bad.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"bad\.ckpt is damaged or no checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    path = save(tmp_path / "a.ckpt", w=torch.zeros(10000))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(path)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    path = tmp_path / "evil.ckpt"
+    torch.save({"state_dict": Evil()}, path, pickle_module=pickle)
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "none.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"a": torch.zeros(2), "b": torch.zeros(1)}, "1 parameters missing"),
+        ({}, "1 foreign"),
+        ({"a": torch.zeros(3)}, r"a is \(2,\) there and \(3,\) here"),
+    ],
+)
+def test_checkpoint_of_another_model(tmp_path, parameters, says):
+    path = save(tmp_path / "a.ckpt", state_dict={"a": torch.zeros(2)}, hyper_parameters={"fingerprint": FINGERPRINT})
+    check_fits(path, {"a": torch.zeros(2)}, FINGERPRINT)
+    with pytest.raises(CheckpointError, match=says):
+        check_fits(path, parameters, FINGERPRINT)
+
+
+def test_checkpoint_of_other_data(tmp_path):
+    path = save(tmp_path / "a.ckpt", state_dict={}, hyper_parameters={"fingerprint": FINGERPRINT})
+    with pytest.raises(CheckpointError, match="other data"):
+        check_fits(path, {}, {"train": {"clips": 4}})

@@ -1,0 +1,133 @@
+"""Pictures: written, readable, and showing the numbers they are given."""
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from panns.training import pictures
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """-> the figures as they are saved, to look at what is drawn."""
+    seen = []
+    save = matplotlib.figure.Figure.savefig
+    monkeypatch.setattr(
+        matplotlib.figure.Figure, "savefig", lambda self, *args, **kw: (seen.append(self), save(self, *args, **kw))
+    )
+    return seen
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the picture goes; checked to be one that is not blank and has no pyplot state behind it."""
+    path = tmp_path / "picture.png"
+    yield path
+    assert imread(path)[..., :3].std() > 0.01
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+def names(num_classes):
+    return [f"class {k}, of some length" for k in range(num_classes)]
+
+
+@pytest.mark.parametrize("num_classes", [1, 24, 527])
+def test_per_class_ap(num_classes, path, figures):
+    ap = RNG.random(num_classes)
+    if num_classes > 1:
+        ap[[0, 5]] = 0.999, np.nan
+    pictures.per_class_ap(names(num_classes), ap, RNG.integers(0, 10**6, num_classes), path)
+    assert f"mAP {np.nanmean(ap):.3f} over {num_classes - (num_classes > 1)} of {num_classes} classes" in words(
+        figures[0]
+    )
+    if num_classes == 24:
+        lengths = [bar.get_width() for bar in figures[0].axes[0].patches]
+        assert lengths == [*sorted(ap[~np.isnan(ap)], reverse=True), 0]
+        labels = [text.get_text() for text in figures[0].axes[0].get_yticklabels()]
+        assert (labels[0], labels[-1]) == ("class 0, of some length", "class 5, of some length")
+        assert words(figures[0]).count("not scored") == 1
+    if num_classes == 527:
+        assert len(figures[0].axes[0].collections[0].get_offsets()) == 526
+        assert "class 0, of some length" in words(figures[0])
+
+
+@pytest.mark.parametrize("num_classes", [3, 100])
+def test_no_class_scored(num_classes, path, figures):
+    pictures.per_class_ap(names(num_classes), [np.nan] * num_classes, np.arange(num_classes), path)
+    assert "no class scored" in words(figures[0])
+
+
+@pytest.mark.parametrize("num_classes", [3, 527])
+def test_class_histogram(num_classes, path, figures):
+    counts = RNG.integers(0, 1000, num_classes)
+    counts[1] = 123_456
+    pictures.class_histogram(names(num_classes), counts, path)
+    assert "123,456" in words(figures[0])
+
+
+def test_nothing_drawn_yet(path):
+    pictures.class_histogram(names(3), [0, 0, 0], path)
+
+
+def test_confusion_matrix(path, figures):
+    matrix = np.array([[6, 2, 0], [0, 5, 0], [0, 0, 0]])
+    pictures.confusion_matrix(names(3), matrix, path)
+    ax = figures[0].axes[0]
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
+    assert {(*text.get_position(), text.get_text()) for text in ax.texts} == {(0, 0, "6"), (1, 0, "2"), (1, 1, "5")}
+    assert "accuracy 84.6% of 13 clips" in words(figures[0])
+
+
+def test_large_confusion_matrix_has_no_counts(path, figures):
+    pictures.confusion_matrix(names(50), np.eye(50, dtype=int), path)
+    assert not figures[0].axes[0].texts
+
+
+def test_log_mel(path, figures):
+    logmel = np.linspace(-90, 10, 201 * 64).reshape(201, 64)
+    pictures.log_mel(logmel, path, hop_seconds=0.02, band_hz=np.geomspace(60, 13000, 64))
+    ax = figures[0].axes[0]
+    assert ax.get_xlim() == pytest.approx((0, 4.02))
+    np.testing.assert_array_equal(ax.images[0].get_array(), logmel.T)
+    at_1000 = dict(zip([t.get_text() for t in ax.get_yticklabels()], ax.get_yticks(), strict=True))["1"]
+    assert at_1000 == pytest.approx(63 * np.log(1000 / 60) / np.log(13000 / 60), abs=0.1)
+
+
+def write_history(path, rows):
+    path.write_text("step,name,value\n" + "".join(f"{step},{name},{value}\n" for step, name, value in rows))
+    return path
+
+
+def test_learning_curve(tmp_path, path, figures):
+    rows = [(step, "train/loss", 1 / (step + 1)) for step in range(200)] + [
+        (99, "val/mAP", 0.25),
+        (199, "val/mAP", 0.5),
+    ]
+    pictures.learning_curve(write_history(tmp_path / "history.csv", [*rows, (50, "train/lr", 1e-3)]), path)
+    loss, score = figures[0].axes
+    np.testing.assert_allclose(loss.lines[0].get_xydata(), [(step, 1 / (step + 1)) for step in range(200)])
+    np.testing.assert_allclose(score.lines[0].get_xydata(), [(99, 0.25), (199, 0.5)])
+    assert (loss.get_ylabel(), score.get_ylabel(), score.get_xlabel()) == ("loss", "score", "optimizer step")
+
+
+def test_smoothed_curve_stands_where_its_points_do(tmp_path, path, figures):
+    """The running mean of a straight line is that line."""
+    pictures.learning_curve(write_history(tmp_path / "h.csv", [(s, "train/loss", 2 * s) for s in range(300)]), path)
+    x, y = figures[0].axes[0].lines[1].get_xydata().T
+    np.testing.assert_allclose(y, 2 * x)
+
+
+def test_learning_curve_of_one_validation(tmp_path, path, figures):
+    pictures.learning_curve(write_history(tmp_path / "history.csv", [(9, "val/mAP", 0.1)]), path)
+    assert len(figures[0].axes) == 1
+
+
+def test_empty_history(tmp_path):
+    with pytest.raises(ValueError, match="nothing to draw"):
+        pictures.learning_curve(write_history(tmp_path / "history.csv", []), tmp_path / "no.png")

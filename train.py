@@ -1,0 +1,71 @@
+"""Trains a PANN: python train.py model=wavegram_logmel data=audioset_full
+
+Everything is chosen in conf/; `python train.py --help` lists the choices.
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from panns.training.announce import announce
+from panns.training.errors import told_plainly
+from panns.training.loggers import close
+from panns.training.overrides import check_overrides
+from panns.training.report import report
+from panns.training.run import Run, check_fits, register_resolvers
+
+
+def train(cfg: DictConfig) -> float:
+    """Runs one configuration from where it stands to its end; returns its objective."""
+    run = Run(cfg.run_dir, cfg.resume)
+    if (results := run.results()) is not None:
+        print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}, {run.folder}; resume=never trains anew.")
+        return results[cfg.objective]
+    pl.seed_everything(cfg.seed, verbose=False)
+
+    augmentation = instantiate(cfg.augmentation)
+    data = instantiate(cfg.data, sampler=instantiate(cfg.sampler), draws_per_example=augmentation.draws_per_example)
+    model = instantiate(cfg.model, num_classes=data.num_classes)
+    task = instantiate(cfg.task)(
+        model,
+        instantiate(cfg.optimizer),
+        instantiate(cfg.scheduler),
+        augmentation,
+        data.classes,
+        class_counts=torch.from_numpy(data.train_class_counts),
+        single_label=data.store.single_label,
+        sample_rate=data.store.sample_rate,
+        hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint()},
+    )
+    loggers = list(instantiate(cfg.logger).values()) if cfg.logger else []
+    try:
+        trainer = instantiate(cfg.trainer, callbacks=list(instantiate(cfg.callbacks).values()), logger=loggers)
+        checkpoint = run.checkpoint()
+        if checkpoint is not None:
+            check_fits(checkpoint, task.state_dict(), data.fingerprint())
+        announce(cfg, task, data, trainer, checkpoint)
+        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+        results = report(run, trainer, task, data)
+        run.finish(results)
+        return results[cfg.objective]
+    finally:
+        close(loggers)
+        run.close()
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> float:
+    """Hydra's entry."""
+    with told_plainly():
+        return train(cfg)
+
+
+if __name__ == "__main__":
+    register_resolvers()
+    check_overrides(sys.argv[1:], Path(__file__).with_name("conf"))
+    main()
