@@ -16,7 +16,7 @@ from scipy.signal import find_peaks, hilbert
 from panns import cli
 from panns.data.demo import alarms, bells, classes, machines, signals, telephone
 from panns.data.demo.classes import DEMO_CLASSES
-from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, DemoSetError, generate
+from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, VERSION, DemoSetError, generate
 from panns.data.demo.mixing import LEVELS_DB, mix
 from panns.data.demo.parameters import Draw
 from panns.data.demo.plan import eval_shares, plan, train_shares
@@ -275,6 +275,6 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     command = ["demo", "--num-train", "2", "--num-eval", "2", "--jobs", "1", "--out", str(tmp_path / "set")]
     assert cli.main(command) == 0
     made = json.loads((tmp_path / "set" / "demo.json").read_text())
-    assert made == {"version": 1, "seed": 0, "num_train": 2, "num_eval": 2}
+    assert made == {"version": VERSION, "seed": 0, "num_train": 2, "num_eval": 2}
     assert cli.main([*command, "--seed", "1"]) == 2
     assert "name another folder" in capsys.readouterr().err

@@ -31,9 +31,9 @@ from panns.data.demo.plan import eval_shares, plan, train_shares
 from panns.data.demo.synthesis import SAMPLE_RATE
 from panns.data.labels import Segment, audioset_classes, write_segments
 
-VERSION = 1  # of the sounds: counted up when they change, so that sets made before are not taken for new ones
-NUM_TRAIN = 500
-NUM_EVAL = 170
+VERSION = 2  # of the sounds: counted up when they change, so that sets made before are not taken for new ones
+NUM_TRAIN = 1500
+NUM_EVAL = 200
 SPLITS = ("train", "eval")
 
 log = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ LEVELS_DB = (-28.0, -18.0)  # of the loudest 50 ms of a sound, re full scale
 BACKGROUND_DB = (-70.0, -56.0)
 BACKGROUND_SLOPES = (-7.5, -4.5)  # dB per octave: darker than pink, as rooms are
 HIGHEST_PEAK = 0.9
+UNUSED_BITS = 4  # samples of 12 bits: FLAC stores them in half the bytes, and their noise lies at -77 dB
 
 
 class Event(NamedTuple):
@@ -48,7 +49,7 @@ def mix(draw: Draw, classes: Sequence[DemoClass]) -> tuple[NDArray[np.int16], li
         first = samples(start)
         clip[first : first + len(heard)] += heard[: len(clip) - first]
     clip *= min(1.0, HIGHEST_PEAK / np.abs(clip).max())
-    return np.round(clip * 32767).astype(np.int16), sorted(events)
+    return np.int16(2**UNUSED_BITS) * np.round(clip * (32767 >> UNUSED_BITS)).astype(np.int16), sorted(events)
 
 
 def _background(draw: Draw) -> Signal:
