@@ -9,11 +9,11 @@ import torch
 from hydra.utils import instantiate
 from train import train
 
-from panns import load
+from panns import create_model, load
 from panns.training.checkpoints import load_checkpoint
 from panns.training.overrides import check_overrides
 from panns.training.run import Run
-from panns.training.task import NonFiniteLossError, TaggingTask
+from panns.training.task import NonFiniteLossError, TaggingTask, start_at_prior
 from runs import ROOT, config, small, start
 
 DEEPER = ("model.backbone.depth=4", "model.backbone.base_channels=8", "model.frontend.n_mels=64", "optimizer.lr=3e-3")
@@ -64,6 +64,15 @@ def test_seed_and_configuration_decide_the_run(tones, tmp_path):
     first = weights("a")
     assert torch.equal(first, weights("b"))
     assert not torch.equal(first, weights("c", "seed=2"))
+
+
+def test_prior_bias_starts_at_the_class_frequencies():
+    model = create_model("cnn6", num_classes=3, **{"backbone.base_channels": 4})
+    start_at_prior(model, torch.tensor([8, 1, 0]))  # 9 labels
+    expected = torch.tensor([9 / 2, 2 / 9, 1 / 10]).log()
+    torch.testing.assert_close(model.head.classifier.bias.data, expected)
+    with pytest.raises(ValueError, match="prior_bias needs"):
+        start_at_prior(model, None)
 
 
 def test_non_finite_loss_stops_with_the_clips_before_the_weights_are_spoiled(tones, tmp_path, monkeypatch):

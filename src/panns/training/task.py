@@ -47,6 +47,8 @@ class TaggingTask(pl.LightningModule):
         single_label: Every clip has exactly one label; accuracy is scored too.
         loss: "bce" (binary cross-entropy over all classes, the paper's) or "cross_entropy" (one class per clip); None
             takes cross_entropy for single labels, else bce.
+        prior_bias: Starts the classifier's bias at the log-odds of each class among the training labels: the first
+            steps are then not spent on learning that most classes are absent. The paper starts from 0.
         sample_rate: Of the clips that come in, Hz; they are resampled on the device if the model takes another rate.
         resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
             8 kHz systems did.
@@ -64,6 +66,7 @@ class TaggingTask(pl.LightningModule):
         class_counts: Tensor | None = None,
         single_label: bool = False,
         loss: Literal["bce", "cross_entropy"] | None = None,
+        prior_bias: bool = False,
         sample_rate: int | None = None,
         resample: Literal["sinc", "decimate"] = "sinc",
         seed: int = 0,
@@ -78,6 +81,8 @@ class TaggingTask(pl.LightningModule):
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.resample = resampler(sample_rate or model.sample_rate, model.sample_rate, resample)
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
+        if prior_bias:
+            start_at_prior(model, class_counts)
         self.scores: dict[str, Any] = {}
         self._finite = torch.tensor(True)  # of all losses since the last optimizer step
         self._rows: list[Tensor] = []  # of the clips behind them
@@ -188,6 +193,19 @@ class TaggingTask(pl.LightningModule):
             f"the step before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
             "trainer.precision=32-true."
         )
+
+
+def start_at_prior(model: AudioTagger, class_counts: Tensor | None) -> None:
+    """Sets the classifier's bias to log((n + 1) / (N - n + 1)) for a class with n of the N training labels.
+
+    Raises:
+        ValueError: the class counts are not known.
+    """
+    if class_counts is None:
+        raise ValueError("task.prior_bias needs the training clips per class.")
+    counts = class_counts.double()
+    with torch.no_grad():
+        model.head.classifier.bias.copy_(torch.log((counts + 1) / (counts.sum() - counts + 1)))
 
 
 def resampler(source: int, target: int, method: str) -> nn.Module:
