@@ -4,14 +4,15 @@ import argparse
 import logging
 from pathlib import Path
 
-from panns.data.audioset import AudioSetSource
 from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, generate
 from panns.data.packing import index
+from panns.data.ready import demo_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, which and how many."""
     parser.add_argument("--out", type=Path, default=Path("data/demo"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="folder of its store; default: OUT-store")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: %(default)s)")
     parser.add_argument("--num-train", type=int, default=NUM_TRAIN, help="training clips (default: %(default)s)")
     parser.add_argument("--num-eval", type=int, default=NUM_EVAL, help="evaluation clips (default: %(default)s)")
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Generate the clips and index them in place; both are kept where they stand complete."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     generate(args.out, seed=args.seed, num_train=args.num_train, num_eval=args.num_eval, jobs=args.jobs)
-    segments = [args.out / "train_segments.csv", args.out / "eval_segments.csv"]
-    index(AudioSetSource(segments, args.out / "audio", name="demo"), args.out / "store", jobs=args.jobs)
-    print(f"{args.out}: clips in audio/, labels in *_segments.csv and *_strong.tsv, store in store/")
+    store = args.store or args.out.with_name(f"{args.out.name}-store")
+    index(demo_source(args.out), store, jobs=args.jobs)
+    print(f"{args.out}: clips in audio/, labels in *_segments.csv and *_strong.tsv; their store is {store}")
     return 0

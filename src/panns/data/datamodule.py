@@ -199,5 +199,5 @@ def esc50(root: str | Path, fold: int, store: str | Path, **options: Any) -> Aud
         store: Where the packed clips go.
         options: As `AudioSetDataModule`.
     """
-    prepare = partial(make_esc50, Path(root))
+    prepare = partial(make_esc50, root=root)
     return AudioSetDataModule(store, validation_splits=[f"fold{fold}"], prepare=prepare, **options)

@@ -14,20 +14,24 @@ from panns.data.packing import index, pack
 from panns.data.store import StoreError
 
 
-def make_demo(store: Path) -> None:
-    """Generates the demo set in the parent of `store` and indexes it there, in place."""
-    root = store.parent
+def make_demo(store: Path, root: str | Path) -> None:
+    """Generates the demo set in `root` and indexes it in place."""
     if not _is_finished(store):
-        _panns("demo", "--out", root)
-    generate(root)
-    index(AudioSetSource([root / "train_segments.csv", root / "eval_segments.csv"], root / "audio", name="demo"), store)
+        _panns("demo", "--out", root, "--store", store)
+    generate(Path(root))
+    index(demo_source(Path(root)), store)
 
 
-def make_esc50(root: Path, store: Path) -> None:
+def demo_source(root: Path) -> AudioSetSource:
+    """The demo set as `index` takes it."""
+    return AudioSetSource([root / "train_segments.csv", root / "eval_segments.csv"], root / "audio", name="demo")
+
+
+def make_esc50(store: Path, root: str | Path) -> None:
     """Packs the ESC-50 layout at `root`: 5-s clips at 32 kHz."""
     if not _is_finished(store):
         _panns("pack", "esc50", "--root", root, "--out", store)
-    pack(Esc50Source(root), store)
+    pack(Esc50Source(Path(root)), store)
 
 
 def _is_finished(store: Path) -> bool:
