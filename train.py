@@ -44,7 +44,8 @@ def train(cfg: DictConfig) -> float:
     )
     loggers = list(instantiate(cfg.logger).values()) if cfg.logger else []
     try:
-        trainer = instantiate(cfg.trainer, callbacks=list(instantiate(cfg.callbacks).values()), logger=loggers)
+        callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
+        trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         checkpoint = run.checkpoint()
         if checkpoint is not None:
             check_fits(checkpoint, task.state_dict(), data.fingerprint())

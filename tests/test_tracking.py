@@ -54,7 +54,7 @@ def test_each_job_is_its_own_finished_run(sweep):
         found = list(records(path))
         run = next(r.run for r in found if r.HasField("run"))
         ids.add(run.run_id)
-        config = {item.key for item in run.config.update}
+        config = {item.key for r in found if r.HasField("config") for item in r.config.update}
         assert {"model", "data", "optimizer", "augmentation", "seed"} <= config
         items = [item for r in found if r.HasField("history") for item in r.history.item]
         names = {item.key or "/".join(item.nested_key) for item in items}

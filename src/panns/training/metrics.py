@@ -28,8 +28,8 @@ class TaggingMetrics(Metric):
         num_classes: K.
         class_counts: (K,) training clips per class. With three classes or more, adds the mAP of the frequent, the
             medium and the rare third: classes in the order of their training clips, most first and ties in class order,
-            cut into three equal parts (the first ones take what is left over). The parts depend on the training
-            clips alone; each scores those of its classes that have positives.
+            those without training clips left out, cut into three equal parts (the first ones take what is left over).
+            The parts depend on the training clips alone; each scores those of its classes that have positives.
         single_label: every clip has exactly one label; adds accuracy and the confusion matrix.
 
     Raises:
@@ -99,7 +99,7 @@ class TaggingMetrics(Metric):
         ap, auc = _class_scores(scores, targets)
         result: dict[str, Any] = {"mAP": _mean(ap), "mAUC": _mean(auc), "d_prime": d_prime(_mean(auc))}
         if self.class_counts is not None and self.num_classes >= len(TERCILES):
-            by_frequency = np.argsort(-self.class_counts, kind="stable")
+            by_frequency = np.argsort(-self.class_counts, kind="stable")[: int((self.class_counts > 0).sum())]
             for name, classes in zip(TERCILES, np.array_split(by_frequency, len(TERCILES)), strict=True):
                 result[f"mAP_{name}"] = _mean(ap[classes])
         if self.single_label:

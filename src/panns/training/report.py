@@ -1,6 +1,7 @@
 """What is left of a run when it is over: scores, tables and pictures in its folder, and tables in W&B."""
 
 import csv
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -66,8 +67,9 @@ def best_checkpoint(trainer: pl.Trainer) -> Path | None:
 
 
 def numbers(scores: dict[str, Any]) -> dict[str, float]:
-    """The scalar scores."""
-    return {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
+    """The scalar scores; one that cannot be had (no class of that kind has positives) is left out."""
+    known = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
+    return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
 def per_class(scores: dict[str, Any], data: AudioSetDataModule) -> list[dict[str, Any]]:
@@ -97,10 +99,12 @@ def write_table(rows: list[dict[str, Any]], path: Path) -> None:
 def draw(
     folder: Path, scores: dict[str, Any], rows: list[dict[str, Any]], task: TaggingTask, trainer: pl.Trainer
 ) -> None:
-    """Learning curve, AP of each class, classes drawn, and the confusion matrix of single labels."""
+    """Learning curve, AP of each class scored, classes drawn, and the confusion matrix of single labels."""
     pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
     names, counts = task.classes, np.array([row["train_clips"] for row in rows])
-    pictures.per_class_ap(names, scores["per_class_ap"].numpy(), counts, folder / "per_class_ap.png")
+    scored = [row for row in rows if row["validation_clips"]]
+    columns = [[row[name] for row in scored] for name in ("class", "ap", "train_clips")]
+    pictures.per_class_ap(*columns, folder / "per_class_ap.png")
     drawn = next((c.counts for c in trainer.callbacks if isinstance(c, DrawnClasses)), None)
     if drawn is not None:
         table = [
@@ -108,7 +112,8 @@ def draw(
             for name, n, d in zip(names, counts, drawn, strict=True)
         ]
         write_table(table, folder / "drawn_classes.csv")
-        pictures.class_histogram(names, drawn, folder / "drawn_classes.png")
+        there = np.flatnonzero(counts)
+        pictures.class_histogram([names[k] for k in there], drawn[there], folder / "drawn_classes.png")
     if "confusion" in scores:
         matrix = scores["confusion"].numpy()
         write_confusion(names, matrix, folder / CONFUSION)

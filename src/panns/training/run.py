@@ -122,7 +122,7 @@ class Run:
     def finish(self, results: Mapping[str, Any]) -> None:
         """Writes metrics.json, whole or not at all."""
         temporary = self.folder / f".{RESULTS}.part"
-        temporary.write_text(json.dumps(results, indent=2) + "\n")
+        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
         temporary.replace(self.folder / RESULTS)
 
     def close(self) -> None:
