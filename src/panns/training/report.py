@@ -103,8 +103,8 @@ def draw(
     pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
     names, counts = task.classes, np.array([row["train_clips"] for row in rows])
     scored = [row for row in rows if row["validation_clips"]]
-    columns = [[row[name] for row in scored] for name in ("class", "ap", "train_clips")]
-    pictures.per_class_ap(*columns, folder / "per_class_ap.png")
+    ap, clips = [row["ap"] for row in scored], [row["train_clips"] for row in scored]
+    pictures.per_class_ap([row["class"] for row in scored], ap, clips, folder / "per_class_ap.png")
     drawn = next((c.counts for c in trainer.callbacks if isinstance(c, DrawnClasses)), None)
     if drawn is not None:
         table = [
@@ -125,7 +125,7 @@ def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
     val = {name.removeprefix("val/"): value for name, value in results.items() if name.startswith("val/")}
     shown = "  ".join(f"{name} {val[name]:.4f}" for name in ("mAP", "mAUC", "d_prime", "accuracy") if name in val)
     print(
-        f"\n{shown}  (best checkpoint; {val['num_clips']:.0f} clips, "
+        f"\n{shown}  ({'best checkpoint' if best else 'last weights'}; {val['num_clips']:.0f} clips, "
         f"{val['num_classes_scored']:.0f} classes with positives)"
     )
     for what, name in (
