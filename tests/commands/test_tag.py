@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from panns import load
+from panns.audio import AudioError, read_mono
+from panns.cli import main
+from panns.commands.tag import tag
+from runs import checkpoint
+
+
+def test_any_rate_and_channels_are_heard_at_the_models_rate(tmp_path):
+    time = np.arange(44100) / 44100
+    wave = 0.5 * np.sin(2 * np.pi * 1000 * time)
+    soundfile.write(tmp_path / "a.wav", np.stack([wave, 0 * wave], 1), 44100)
+    heard = read_mono(tmp_path / "a.wav", 32000)
+    assert heard.shape == (32000,)
+    spectrum = np.abs(np.fft.rfft(heard[8000:24000] * np.hanning(16000)))
+    assert spectrum.argmax() == 500  # 1000 Hz in bins of 2 Hz
+    assert np.abs(heard[8000:24000]).max() == pytest.approx(0.25, abs=0.005)  # the mean of both channels
+
+
+def test_a_window_counts_by_its_highest_score(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    model = load(tmp_path / "a.ckpt")
+    noise = 0.1 * torch.randn(80000).numpy()
+    with torch.inference_mode():
+        parts = [model.probabilities(torch.from_numpy(noise[a:b])[None])[0] for a, b in ((0, 32000), (32000, 80000))]
+    np.testing.assert_allclose(tag(model, noise, 32000), torch.stack(parts).amax(0).numpy(), atol=1e-6)
+    assert tag(model, noise[:100], 32000).shape == (3,)  # shorter than the model's shortest clip
+
+
+def test_the_command_prints_classes_by_score(tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    soundfile.write(tmp_path / "a.flac", 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    assert main(["tag", str(tmp_path / "a.ckpt"), str(tmp_path / "a.flac"), "--top", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("a.flac (1.0 s)")
+    assert len(lines) == 3
+    assert float(lines[1].split()[0]) >= float(lines[2].split()[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "no such file"), (b"", "not readable"), (b"just text", "not readable as audio")]
+)
+def test_files_without_audio_are_named(tmp_path, content, says, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    path = tmp_path / "bad.wav"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["tag", str(tmp_path / "a.ckpt"), str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "bad.wav" in error
+    assert says in error
+
+
+def test_samples_that_are_not_finite_are_refused(tmp_path):
+    soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan, np.float32), 32000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="NaN"):
+        read_mono(tmp_path / "nan.wav", 32000)

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from panns import load
+from panns.trained import NotOurCheckpointError
+from runs import checkpoint
+
+
+def test_architecture_weights_and_classes_come_from_the_file_alone(tmp_path):
+    expected = checkpoint(tmp_path / "a.ckpt")
+    model = load(tmp_path / "a.ckpt")
+    assert model.classes == ["a", "b", "c"]
+    assert model.sample_rate == 32000
+    assert not model.training
+    waveform = 0.1 * torch.randn(2, 32000)
+    torch.testing.assert_close(model(waveform).clip_logits, expected(waveform).clip_logits, rtol=0, atol=0)
+    torch.testing.assert_close(model.probabilities(waveform), expected(waveform).clip_logits.sigmoid())
+
+
+def test_exclusive_classes_add_up_to_one(tmp_path):
+    checkpoint(tmp_path / "a.ckpt", exclusive=True)
+    torch.testing.assert_close(load(tmp_path / "a.ckpt").probabilities(torch.randn(2, 32000)).sum(1), torch.ones(2))
+
+
+@pytest.mark.parametrize("target", ["os.system", "panns.models_evil.Cnn", "builtins.eval"])
+def test_a_checkpoint_may_not_name_other_code(tmp_path, target):
+    checkpoint(tmp_path / "a.ckpt", backbone={"_target_": target, "_partial_": True, "command": "false"})
+    with pytest.raises(NotOurCheckpointError, match=f"asks for '{target}'"):
+        load(tmp_path / "a.ckpt")
+
+
+def test_files_of_another_origin_are_named(tmp_path):
+    torch.save({"iteration": 0, "model": {}}, tmp_path / "released.pth")
+    with pytest.raises(NotOurCheckpointError, match=r"released\.pth was not written by train\.py"):
+        load(tmp_path / "released.pth")
+    with pytest.raises(NotOurCheckpointError, match="There is no checkpoint"):
+        load(tmp_path / "none.ckpt")
