@@ -26,7 +26,8 @@ def log_media(
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             logger.log_table("per_class", columns=list(rows[0]), data=[list(row.values()) for row in rows])
-            logger.log_image("pictures", [str(path) for path in sorted(folder.glob("*.png"))])
+            for path in sorted(folder.glob("*.png")):
+                logger.log_image(f"pictures/{path.stem}", [str(path)])
             columns = ["clip", "audio", "log-mel", "predicted", "labels"]
             logger.log_table("examples", columns=columns, data=_examples(folder / "examples", task, data))
 
