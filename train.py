@@ -24,6 +24,7 @@ def train(cfg: DictConfig) -> float:
     """Runs one configuration from where it stands to its end; returns its objective."""
     run = Run(cfg.run_dir, cfg.resume)
     if (results := run.results()) is not None:
+        run.close()
         print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}, {run.folder}; resume=never trains anew.")
         return results[cfg.objective]
     pl.seed_everything(cfg.seed, verbose=False)
