@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         """(K,) training clips per class."""
         return self.store.class_counts(self.train_rows)
 
+    @cache  # noqa: B019 - takes a second at the size of AudioSet, and a run has one datamodule
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """Counts, sample rate and a hash of ids and labels, of the training and of the validation clips."""
         return {
