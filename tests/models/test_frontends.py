@@ -89,11 +89,41 @@ def test_fused_frontend_takes_any_length(samples):
     torch.testing.assert_close(both, torch.cat([logmel[:, :, :frames], wavegram[:, :, :frames]], dim=1))
 
 
-def test_fused_frontend_refuses_different_frame_rates():
-    with pytest.raises(ValueError, match="hop_length=320"):
-        WavegramLogMel(16000)
-    assert WavegramLogMel(16000, hop_length=320)(torch.randn(1, 32000)).shape[2] == 50
-    assert WavegramLogMel(16000, pools=(4, 4, 2))(torch.randn(1, 32000)).shape[2] == 100
+@pytest.mark.parametrize(
+    ("sample_rate", "hop_length", "strides"),
+    [
+        (32000, None, (5, 4, 4, 4)),  # the released ones
+        (16000, None, (5, 4, 4, 2)),
+        (8000, None, (5, 4, 2, 2)),
+        (44100, None, (7, 7, 3, 3)),
+        (32000, 1000, (8, 5, 5, 5)),
+        (32000, 500, (5, 5, 5, 4)),
+    ],
+)
+def test_the_wavegram_follows_the_hop_of_the_log_mel(sample_rate, hop_length, strides):
+    both, alone = WavegramLogMel(sample_rate, hop_length=hop_length, channels=2), Wavegram(sample_rate, hop_length)
+    waveform = torch.randn(1, 40 * both.hop_length)
+    for wavegram in (both.wavegram, alone):
+        assert (wavegram.stride, *wavegram.pools) == strides
+        assert wavegram.hop_length == both.hop_length == 2 * both.logmel.hop_length
+        assert wavegram(waveform).shape[2] == 40
+    assert both(waveform).shape[2] == 40
+
+
+def test_strides_decide_the_hop_where_they_are_given():
+    both = WavegramLogMel(32000, strides=[5, 8, 4, 1])
+    assert both.logmel.hop_length == 160
+    assert Wavegram(32000, strides=[5, 8, 4, 1]).hop_length == 320
+    with pytest.raises(ValueError, match=r"strides=\[5, 4, 4, 4\] make 320 samples per frame, frontend.hop_length=160"):
+        WavegramLogMel(32000, hop_length=160, strides=[5, 4, 4, 4])
+    for strides in ([5, 4, 4], [5, 4, 4, 0], [12, 4, 4, 4]):
+        with pytest.raises(ValueError, match="four positive numbers"):
+            Wavegram(32000, strides=strides)
+
+
+def test_a_hop_without_factors_names_its_neighbours():
+    with pytest.raises(ValueError, match=r"hop_length=317 is no product .* 315 and 320 are"):
+        Wavegram(32000, hop_length=317)
 
 
 class Record:

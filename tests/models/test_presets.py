@@ -1,29 +1,43 @@
 """The presets in conf/model as the command line sees them, and `create_model`."""
 
+import re
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, InstantiationException
 from hydra.utils import get_class, instantiate
+from train import train
 
 import panns
 from panns.models import AudioTagger
 from panns.models.resnet import Bottleneck
 from panns.zoo import config_dir, create_model
+from runs import SMALL as RUN
+from runs import config
 
 SMALL = "model.backbone.base_channels=4"
 
 
 def build(*overrides: str) -> AudioTagger:
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return instantiate(compose(overrides=list(overrides)).model)
+    """The model as `python train.py <overrides>` builds it."""
+    return instantiate(config(*overrides).model)
 
 
-@pytest.mark.parametrize("depth", [2, 4, 6])
-def test_depth(depth):
-    model = build("+model=cnn14", SMALL, f"model.backbone.depth={depth}")
-    assert len(model.backbone.blocks) == depth
+@pytest.mark.parametrize("depth", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("name", ["cnn14", "cnn10", "cnn6", "wavegram_cnn14", "wavegram_logmel"])
+def test_depth(name, depth):
+    model = build(f"model={name}", SMALL, f"model.backbone.depth={depth}")
+    first = 2 if name.startswith("wavegram") else 1
+    assert list(model.backbone.blocks) == [f"block{number}" for number in range(first, depth + 1)]
     assert model.head.fc.in_features == 4 * 2 ** (depth - 1)
+    assert model(torch.randn(2, model.min_samples)).clip_logits.shape == (2, 527)
+
+
+@pytest.mark.parametrize("start_block", [2, 3, 4, 5, 6])
+def test_blocks_behind_a_wavegram(start_block):
+    model = build("model=wavegram_logmel", SMALL, f"model.backbone.start_block={start_block}")
+    assert model.backbone.blocks[f"block{start_block}"].convs[0].in_channels == 128
     assert model(torch.randn(2, 16000)).clip_logits.shape == (2, 527)
 
 
@@ -47,20 +61,93 @@ def test_depth(depth):
     ],
 )
 def test_one_override_is_enough(override, want):
-    model = build("+model=cnn14", SMALL, override)
+    model = build("model=cnn14", SMALL, override)
     assert want(model)
     assert model(torch.randn(2, 32000)).clip_logits.isfinite().all()
 
 
-def test_other_families_have_their_dials():
-    resnet = build("+model=resnet22", SMALL, "model.backbone.layers=[1,1,2,1]", "model.backbone.bottleneck=true")
-    assert [len(stage) for stage in resnet.backbone.stages] == [1, 1, 2, 1]
-    assert isinstance(resnet.backbone.stages[0][0], Bottleneck)
-    for name in ("mobilenet_v1", "mobilenet_v2"):
-        wide, slim = build(f"+model={name}"), build(f"+model={name}", "model.backbone.width=0.5")
-        assert sum(p.numel() for p in slim.backbone.parameters()) < 0.5 * sum(
-            p.numel() for p in wide.backbone.parameters()
-        )
+def widths(model):
+    return [block.convs[-1].out_channels for block in model.backbone.blocks]
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "want"),
+    [
+        ("resnet22", "backbone.layers=[1,1,2,1]", lambda m: [len(s) for s in m.backbone.stages] == [1, 1, 2, 1]),
+        ("resnet38", "backbone.layers=[1,2]", lambda m: [len(s) for s in m.backbone.stages] == [1, 2]),
+        ("resnet22", "backbone.layers=[1,1,1,1,1]", lambda m: m.backbone.time_stride == 64),
+        ("resnet22", "backbone.bottleneck=true", lambda m: isinstance(m.backbone.stages[0][0], Bottleneck)),
+        ("res1dnet31", "backbone.layers=[1,2,1]", lambda m: [len(s) for s in m.backbone.stages] == [1, 2, 1]),
+        ("dainet19", "backbone.channels=[8,16,24]", lambda m: widths(m) == [8, 16, 24]),
+        ("leenet11", "backbone.channels=[8,16,24]", lambda m: widths(m) == [8, 16, 24]),
+        ("leenet24", "backbone.channels=[8,16]", lambda m: widths(m) == [8, 16]),
+        ("mobilenet_v1", "backbone.width=0.5", lambda m: m.backbone.out_channels == 512),
+        ("mobilenet_v2", "backbone.width=0.5", lambda m: m.backbone.features[-2].conv[-1].num_features == 160),
+        ("resnet22", "head.embedding_dim=32", lambda m: m.head.classifier.in_features == 32),
+        ("leenet24", "head.embedding_dim=32", lambda m: m.head.classifier.in_features == 32),
+        ("leenet11", "sample_rate=16000", lambda m: m.frontend.sample_rate == 16000),
+        ("mobilenet_v1", "sample_rate=16000", lambda m: m.frontend.hop_length == 160),
+        ("wavegram_cnn14", "sample_rate=16000", lambda m: m.frame_seconds == 0.02),
+        ("wavegram_logmel", "sample_rate=16000", lambda m: m.frontend.logmel.mel_filters.shape == (64, 257)),
+        ("wavegram_logmel", "frontend.hop_length=640", lambda m: m.frontend.wavegram.hop_length == 1280),
+        ("wavegram_logmel", "frontend.n_mels=128", lambda m: m.frontend.wavegram.num_bins == 64),
+        ("wavegram_logmel", "frontend.strides=[5,4,4,2]", lambda m: m.frontend.logmel.hop_length == 160),
+    ],
+)  # fmt: skip
+def test_other_families_have_their_dials(name, override, want, no_init):
+    model = build(f"model={name}", f"model.{override}").eval()
+    assert want(model)
+    with torch.no_grad():
+        output = model(torch.randn(2, model.min_samples))
+    assert output.clip_logits.shape == (2, 527)
+    assert output.embedding.shape == (2, model.head.embedding_dim)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["model=cnn14", "model.frontend.n_mels=16"], "pools 32 frequency bins into one, the frontend gives it 16"),
+        (["model=cnn14", "model.backbone.depth=8"], "pools 128 frequency bins into one, the frontend gives it 64"),
+        (
+            ["model=wavegram_logmel", "model.frontend.n_mels=16"],
+            "pools 16 frequency bins into one, .* gives it 8: raise",
+        ),
+        (
+            ["model=mobilenet_v1", "model.frontend.n_mels=20"],
+            "pools 32 frequency bins into one, the frontend gives it 20",
+        ),
+        (["model=resnet22", "model.backbone.layers=[1,1,1,1,1,1]"], r"pools 128 .* gives it 64: .* backbone\.layers"),
+        (["model=wavegram_logmel", "model.backbone.depth=1"], "depth=1, start_block=2"),
+        (["model=wavegram_logmel", "model.frontend.n_mels=65"], "n_mels=65 must be even"),
+        (["model=wavegram_logmel", "model.frontend.hop_length=317"], "315 and 320 are"),
+        (["model=resnet22", "model.backbone.layers=[2,0,2]"], "at least one block"),
+        (["model=res1dnet31", "model.backbone.layers=[1,1,1,1,1,1,1,1]"], "at most 7 stages"),
+    ],
+)
+def test_an_impossible_setting_is_refused_with_its_numbers(overrides, says, no_init):
+    with pytest.raises(InstantiationException) as error:
+        build(*overrides, *([SMALL] if "cnn14" in overrides[0] else []))
+    assert isinstance(error.value.__cause__, ValueError)
+    assert re.search(says, str(error.value.__cause__))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model=cnn6", SMALL, "model.backbone.depth=3"),
+        ("model=resnet22", SMALL, "model.backbone.layers=[1,1,2]"),
+        ("model=wavegram_logmel", SMALL, "model.sample_rate=16000"),
+        ("model=wavegram_logmel", SMALL, "model.frontend.hop_length=500"),
+        ("model=mobilenet_v2", "model.backbone.width=0.25", "model.frontend.n_mels=32"),
+        ("model=leenet11", "model.backbone.channels=[4,4,8]", "model.head.embedding_dim=16"),
+    ],
+)
+def test_a_network_with_one_dial_turned_trains(overrides, tones, tmp_path):
+    rest = [choice for choice in RUN if not choice.startswith("model")]
+    value = train(config(*rest, *overrides, f"data.store={tones}", f"run_dir={tmp_path}", "data.max_epochs=1"))
+    assert 0 < value <= 1
+    model = panns.load(tmp_path / "checkpoints" / "last.ckpt")
+    assert model(torch.zeros(1, model.sample_rate)).clip_logits.shape == (1, 4)
 
 
 def test_every_key_is_a_constructor_argument_and_a_typo_is_refused(preset):

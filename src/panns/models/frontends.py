@@ -68,13 +68,15 @@ class LogMel(nn.Module):
             raise ValueError(
                 f"frontend.f_min={f_min}, f_max={f_max}: need f_min < f_max <= {sample_rate / 2} Hz, half the rate."
             )
-        filters = melscale_fbanks(
-            self.n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm="slaney", mel_scale="slaney"
-        )
+        with torch.device("cpu"):  # torchaudio cannot work them out on the meta device
+            filters = melscale_fbanks(
+                self.n_fft // 2 + 1, f_min, f_max, n_mels, sample_rate, norm="slaney", mel_scale="slaney"
+            )
         self.window: Tensor
         self.mel_filters: Tensor
         self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
-        self.register_buffer("mel_filters", filters.T.contiguous(), persistent=False)  # (F, N)
+        filters = filters.T.contiguous().to(torch.get_default_device())
+        self.register_buffer("mel_filters", filters, persistent=False)  # (F, N)
         self.bn0 = nn.BatchNorm1d(n_mels)
 
     def min_samples(self, min_frames: int) -> int:

@@ -84,6 +84,9 @@ class ResNet(nn.Module):
         base_channels: Width of the stem and of stage 1; each stage doubles it, and the last block has 32 times as many.
         dropout: After the stem, in front of the last block and after it.
         block_dropout: Inside every residual block.
+
+    Raises:
+        ValueError: If there is no stage, or one without blocks.
     """
 
     def __init__(
@@ -96,6 +99,10 @@ class ResNet(nn.Module):
         block_dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if not layers or min(layers) < 1:
+            raise ValueError(
+                f"backbone.layers={list(layers)}: give each stage at least one block, such as [2, 2, 2, 2]."
+            )
         block = Bottleneck if bottleneck else BasicBlock
         self.out_channels = 32 * base_channels
         self.stem = ConvBlock(in_channels, base_channels)

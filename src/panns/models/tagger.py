@@ -72,8 +72,9 @@ class AudioTagger(nn.Module):
         self.head = head(in_features=self.backbone.out_channels, num_classes=num_classes)
         if self.frontend.num_bins < self.backbone.min_bins:
             raise ValueError(
-                f"The frontend has {self.frontend.num_bins} bins, the backbone needs {self.backbone.min_bins}: "
-                "use more mel bins or a smaller depth."
+                f"The backbone pools {self.backbone.min_bins} frequency bins into one, the frontend gives it "
+                f"{self.frontend.num_bins}: raise frontend.n_mels (of which wavegram_logmel gives half; Wavegram: "
+                "frontend.num_bins), or lower backbone.depth (ResNet: fewer backbone.layers)."
             )
         self.min_samples: int = self.frontend.min_samples(self.backbone.min_frames)
         # Raw waveforms have one "frame" per sample; their frame_probs stay at the backbone's frames.

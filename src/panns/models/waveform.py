@@ -42,7 +42,7 @@ class LeeNet(nn.Module):
             WaveBlock(a, b, num_convs=convs_per_block, stride=1 if i else 3)
             for i, (a, b) in enumerate(pairwise(widths))
         )
-        self.num_pooled = len(channels) - (1 if pool_last else 2)
+        self.num_pooled = max(len(channels) - (1 if pool_last else 2), 0)
         self.dropout = nn.Dropout(dropout)
         self.out_channels = channels[-1]
         self.time_stride = 3 ** (1 + self.num_pooled)
@@ -177,8 +177,11 @@ class Res1dNet(nn.Module):
     Args:
         in_channels: C, from the frontend.
         layers: Residual blocks per stage; every stage but the first strides by 4.
-        channels: Width of each stage.
+        channels: Width of each stage; with fewer stages the last widths are not used.
         dropout: Inside every residual block.
+
+    Raises:
+        ValueError: If there is no stage, one without blocks, or one without a width.
     """
 
     min_bins = 1
@@ -191,12 +194,17 @@ class Res1dNet(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if not 0 < len(layers) <= len(channels) or min(layers) < 1:
+            raise ValueError(
+                f"backbone.layers={list(layers)}: give each stage at least one block, and at most {len(channels)} "
+                "stages, for which backbone.channels has widths."
+            )
         self.conv0 = nn.Conv1d(in_channels, channels[0], kernel_size=11, stride=5, padding=5, bias=False)
         self.bn0 = nn.BatchNorm1d(channels[0])
         init_weights(self.conv0)
         self.stages = nn.ModuleList()
         width = channels[0]
-        for stage, (count, out_channels) in enumerate(zip(layers, channels, strict=True)):
+        for stage, (count, out_channels) in enumerate(zip(layers, channels, strict=False)):
             blocks = nn.Sequential()
             for index in range(count):
                 blocks.append(Res1dBlock(width, out_channels, 4 if stage and not index else 1, dropout))
