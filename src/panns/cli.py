@@ -15,6 +15,8 @@ COMMANDS = {  # name: (module, one line of help)
     "demo": ("panns.commands.demo", "make the demo set: no download, about a minute"),
     "pack": ("panns.commands.pack", "write clips into a store of tar shards, resampled to one rate"),
     "index": ("panns.commands.index", "make a store that reads mono files at the right rate where they lie"),
+    "merge": ("panns.commands.merge", "make one store of its parts, or of several stores"),
+    "submit": ("panns.commands.submit", "import in parts on a SLURM cluster"),
     "info": ("panns.commands.info", "say what a store holds"),
     "tag": ("panns.commands.tag", "say what is heard in audio files, by a model trained here"),
 }
@@ -30,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        args = _parser(chosen).parse_args(arguments)
-        return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+        return run(parse(arguments))
     except KeyboardInterrupt:
         print(f"panns {chosen}: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
@@ -42,6 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of one command; exits with code 2 where they are wrong."""
+    return _parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command that was parsed -> its exit code; errors are raised."""
+    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from panns.commands.sources import add_sources, print_result
+from panns.commands.sources import add_sources, run_import
 from panns.data.packing import index
 
 
@@ -13,8 +13,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Index, then print the report."""
-    report = index(
-        args.source(args), args.out, sample_rate=args.sample_rate, clip_seconds=args.clip_seconds, jobs=args.jobs
-    )
-    print_result(args.out, report)
-    return 0
+    return run_import(args, index)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from panns.commands.sources import add_sources, print_result
+from panns.commands.sources import add_sources, run_import
 from panns.data.packing import PACK_CODECS, pack
 
 
@@ -15,14 +15,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pack, then print the report."""
-    report = pack(
-        args.source(args),
-        args.out,
-        sample_rate=args.sample_rate,
-        clip_seconds=args.clip_seconds,
-        codec=args.codec,
-        jobs=args.jobs,
-        shard_mb=args.shard_mb,
-    )
-    print_result(args.out, report)
-    return 0
+    return run_import(args, pack, codec=args.codec, shard_mb=args.shard_mb)

@@ -1,10 +1,13 @@
 """Arguments that `panns pack` and `panns index` share: which clips, and where the store goes."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from panns.data.audioset import AudioSetSource
 from panns.data.importers import Esc50Source, ManifestSource, Source
+from panns.data.parts import Part, part_folder
 from panns.data.report import ImportReport, print_counts
 from panns.data.store import ClipStore
 
@@ -32,7 +35,19 @@ def add_sources(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser
         kind.add_argument("--sample-rate", type=int, default=32000, metavar="HZ", help="default: %(default)s")
         kind.add_argument("--clip-seconds", type=float, metavar="S", help="default: 10; esc50: 5")
         kind.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+        kind.add_argument("--part", metavar="K/N", help="this part of the clips alone; `panns merge STORE` joins them")
     return parsers
+
+
+def run_import(args: argparse.Namespace, command: Callable[..., ImportReport], **options: Any) -> int:
+    """Run `pack` or `index` as the arguments say, then print the report."""
+    part = Part.parse(args.part) if args.part else None
+    given = {name: getattr(args, name) for name in ("sample_rate", "clip_seconds", "jobs")}
+    report = command(args.source(args), args.out, part=part, **given, **options)
+    print_result(part_folder(args.out, part) if part else args.out, report)
+    if part:
+        print(f"part {part} is done; when all are: panns merge {args.out}")
+    return 0
 
 
 def print_result(out: Path, report: ImportReport) -> None:

@@ -6,6 +6,7 @@ import shutil
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -47,25 +48,36 @@ class IndexWriter:
         self._columns["label_ptr"].append(len(self._columns["label_idx"]))
 
     def commit(self, root: Path, meta: dict) -> None:
-        """Write index and meta.json so that a store is there wholly or not at all, whenever the machine stops."""
-        temporary = root / "index.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for name, dtype in (CLIP_COLUMNS | LABEL_COLUMNS).items():
-            _save(temporary, name, np.array(self._columns[name], dtype=dtype))
-        _save(temporary, "id", np.array(self._ids, dtype=np.bytes_))
-        _save(temporary, "path", np.array([os.fsencode(path) for path in self._files], dtype=np.bytes_))
+        """Write what was added, see `write_index`."""
+        columns = {n: np.array(self._columns[n], dtype=dtype) for n, dtype in (CLIP_COLUMNS | LABEL_COLUMNS).items()}
+        columns["id"] = np.array(self._ids, dtype=np.bytes_)
+        columns["path"] = np.array([os.fsencode(path) for path in self._files], dtype=np.bytes_)
         sizes = [(root / path).stat().st_size for path in self._files]
-        _save(temporary, "file_bytes", np.array(sizes, dtype=FILE_COLUMNS["file_bytes"]))
-        shutil.rmtree(root / "index", ignore_errors=True)  # of a run that stopped before meta.json was there
-        temporary.rename(root / "index")
-        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
-        (root / "meta.json.tmp").write_text(text, encoding="utf-8")
-        (root / "meta.json.tmp").rename(root / "meta.json")
+        columns["file_bytes"] = np.array(sizes, dtype=FILE_COLUMNS["file_bytes"])
+        write_index(root, columns, meta)
 
 
-def _save(folder: Path, name: str, column: np.ndarray) -> None:
-    np.save(folder / f"{name}.npy", column, allow_pickle=False)
+def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
+    """Write index and meta.json so that a store is there wholly or not at all, whenever the machine stops."""
+    temporary = root / "index.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name in COLUMNS:
+        with (temporary / f"{name}.npy").open("wb") as file:
+            np.save(file, columns[name], allow_pickle=False)
+            _flush(file)
+    (root / "meta.json").unlink(missing_ok=True)  # without it, there is no store while the index is exchanged
+    shutil.rmtree(root / "index", ignore_errors=True)
+    temporary.rename(root / "index")
+    with (root / "meta.json.tmp").open("w", encoding="utf-8") as file:
+        file.write(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
+        _flush(file)
+    (root / "meta.json.tmp").rename(root / "meta.json")
+
+
+def _flush(file: IO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def load_columns(root: Path) -> dict[str, np.ndarray]:

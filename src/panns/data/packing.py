@@ -20,6 +20,7 @@ from panns.data.conditioning import ClipForm, Outcome, locate_clip, pack_clip
 from panns.data.importers import Clip, Source
 from panns.data.index import IndexWriter
 from panns.data.journal import Journal, Record, differences
+from panns.data.parts import Part, list_hash
 from panns.data.progress import track
 from panns.data.report import ImportReport, read_report
 from panns.data.shards import ShardWriter
@@ -43,6 +44,7 @@ def pack(
     codec: str = "flac",
     jobs: int | None = None,
     shard_mb: float = 1024,
+    part: Part | None = None,
     show_progress: bool = True,
 ) -> ImportReport:
     """Decode, mix to mono, resample and pack all clips of a source.
@@ -55,6 +57,7 @@ def pack(
         codec: "flac" (lossless, about half the size) or "pcm" (WAV, fastest to read).
         jobs: processes; default: all cores.
         shard_mb: size of a shard in MiB.
+        part: pack this part of the clips alone, into a folder of its own below `out`; `merging.merge_parts` joins them.
 
     Raises:
         PackError: settings that do not fit, no clip at all, or a full disk.
@@ -63,8 +66,9 @@ def pack(
         raise PackError(f"codec {codec!r}: clips are packed as {' or '.join(PACK_CODECS)}")
     form = _form(source, sample_rate, clip_seconds, CODECS.index(PACK_CODECS[codec]))
     plan = _plan("pack", source, form) | {"codec": codec, "shard_mb": shard_mb}
-    shards = ShardWriter(Path(out) / "shards", round(shard_mb * 2**20))
-    return _import(source, Path(out), plan, partial(pack_clip, form), shards, jobs, show_progress)
+    folder = part.folder(Path(out)) if part else Path(out)
+    shards = ShardWriter(folder / "shards", round(shard_mb * 2**20))
+    return _import(source, folder, plan, partial(pack_clip, form), shards, jobs, part, show_progress)
 
 
 def index(
@@ -74,12 +78,14 @@ def index(
     sample_rate: int = 32000,
     clip_seconds: float | None = None,
     jobs: int | None = None,
+    part: Part | None = None,
     show_progress: bool = True,
 ) -> ImportReport:
     """Make a store that reads the clips where they lie: mono files at `sample_rate`. Arguments as in `pack`."""
     form = _form(source, sample_rate, clip_seconds)
     plan = _plan("index", source, form) | {"audio": str(Path(source.audio).resolve())}
-    return _import(source, Path(out), plan, partial(locate_clip, form), None, jobs, show_progress)
+    folder = part.folder(Path(out)) if part else Path(out)
+    return _import(source, folder, plan, partial(locate_clip, form), None, jobs, part, show_progress)
 
 
 def _form(source: Source, sample_rate: int, clip_seconds: float | None, codec: int = 0) -> ClipForm:
@@ -122,24 +128,32 @@ def _import(
     work: Callable[[Clip], Outcome],
     shards: ShardWriter | None,
     jobs: int | None,
+    part: Part | None,
     show_progress: bool,
 ) -> ImportReport:
+    if part is not None:
+        plan |= {"part": str(part)}
     if (out / "meta.json").exists():
         return _finished(out, plan)
     _check_free(out)
     report = ImportReport()
-    clips = source.clips(report)
+    clips: Sequence[Clip] = source.clips(report)
+    meta = _meta(source, plan)
+    if part is not None:
+        meta["clip_list"], clips = list_hash([clip.id for clip in clips]), part.take(clips)
+        if part.number > 1:
+            report = ImportReport()  # what the list itself shows is said once, by the first part
     try:
         out.mkdir(parents=True, exist_ok=True)
         with closing(Journal(out / "journal.jsonl", plan)) as journal:
             _process(clips, journal, work, shards, jobs or num_cores(), show_progress)
-            _finish(source, out, plan, clips, journal.records, report, shards)
+            _finish(out, meta, clips, journal.records, report, shards)
         journal.path.unlink()
     except OSError as error:
         raise PackError(
             f"{out}: {error.strerror or error}; finished clips are kept, make room and run the same command again"
         ) from error
-    if not report.packed:
+    if not report.packed and part is None:
         if shards is not None:
             shutil.rmtree(shards.folder)
         found = ", ".join(f"{count} {what}" for what, count in report.counts.items() if count)
@@ -191,6 +205,8 @@ def _finished(out: Path, plan: dict) -> ImportReport:
 
 def _check_free(out: Path) -> None:
     """Refuse a folder that holds something else."""
+    if (out / "parts").is_dir():
+        raise PackError(f"{out}: is being made in parts; run the others with --part, then `panns merge {out}`")
     if out.is_dir() and not (out / "journal.jsonl").exists() and {path.name for path in out.iterdir()} - {"report.csv"}:
         raise PackError(f"{out}: holds other files and no store; choose a new folder")
 
@@ -223,9 +239,8 @@ def _keep(outcome: Outcome, shards: ShardWriter | None) -> Record:
 
 
 def _finish(
-    source: Source,
     out: Path,
-    plan: dict,
+    meta: dict,
     clips: Sequence[Clip],
     records: Sequence[Record],
     report: ImportReport,
@@ -243,8 +258,8 @@ def _finish(
             rows.add(clip.id, path, clip.labels, split=clip.split, start_ms=clip.start_ms, **columns)
     report.packed = len(rows)
     report.write(out / "report.csv")
-    if rows:
-        rows.commit(out, _meta(source, plan, report))
+    if rows or "part" in meta["plan"]:
+        rows.commit(out, meta | {"counts": report.counts})
 
 
 def _path_in_place(path: str, out: Path) -> str:
@@ -253,7 +268,7 @@ def _path_in_place(path: str, out: Path) -> str:
     return os.path.relpath(real, root) if real.is_relative_to(root.parent) else str(real)
 
 
-def _meta(source: Source, plan: dict, report: ImportReport) -> dict:
+def _meta(source: Source, plan: dict) -> dict:
     return {
         "format": FORMAT,
         "name": source.name,
@@ -264,5 +279,4 @@ def _meta(source: Source, plan: dict, report: ImportReport) -> dict:
         "classes": [list(label) for label in source.classes],
         "created": {"tool": "panns", "version": version("panns")},
         "plan": plan,
-        "counts": report.counts,
     }

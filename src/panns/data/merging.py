@@ -1,0 +1,202 @@
+"""One store of several: their indexes are joined, their shards stay where they are and as they are.
+
+`merge_parts` joins the parts that `pack` or `index` made of one clip list into the store that an undivided import
+gives: the same clips in the same order. `merge` joins finished stores of one form, as of splits that were packed apart.
+Either can be stopped at any time and run again.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from panns.data.index import CLIP_COLUMNS, COLUMNS, load_columns, write_index
+from panns.data.journal import differences
+from panns.data.parts import Part, find_parts, part_folder
+from panns.data.report import ImportReport, read_report
+from panns.data.store import FORMAT, ClipStore
+
+SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
+OWN = {"index", "index.tmp", "meta.json.tmp", "report.csv"}  # what a stopped merge leaves
+MAX_SHOWN = 5  # names in a message
+
+
+class MergeError(ValueError):
+    """Stores that do not make one; the message says which, and what to do."""
+
+
+def merge_parts(store: str | Path) -> ImportReport:
+    """Make the store of all its parts.
+
+    Raises:
+        MergeError: parts are missing, unfinished, or of different clip lists or settings.
+        StoreError: a part's files are not there or not whole.
+    """
+    store = Path(store)
+    folders = _all_parts(store)
+    parts = [ClipStore.open(folder) for folder in folders]
+    plans = [{key: value for key, value in part.meta["plan"].items() if key != "part"} for part in parts]
+    for folder, plan in zip(folders, plans, strict=True):
+        if plan != plans[0]:
+            raise MergeError(f"{folder}: made otherwise than the first part ({differences(plans[0], plan)}); {_ANEW}")
+    lists = Counter(part.meta["clip_list"] for part in parts)
+    usual = lists.most_common(1)[0][0]
+    if others := [part.root for part in parts if part.meta["clip_list"] != usual]:
+        raise MergeError(
+            f"{_names(others)}: made of another list of clips than the other parts, as files came or went meanwhile; "
+            f"{_ANEW}"
+        )
+    return _merge(parts, store, plans[0], str(parts[0].meta["name"]))
+
+
+_ANEW = "delete its folder and run its command again"
+
+
+def merge(stores: Sequence[str | Path], out: str | Path, name: str | None = None) -> ImportReport:
+    """Make a store `out` of finished stores that differ in their clips alone.
+
+    Args:
+        stores: their folders.
+        out: folder of the new store, which refers to the files of the others: keep them.
+        name: of the new store; default: the name of its folder.
+
+    Raises:
+        MergeError: another rate, clip length or class list, or a clip that is in two stores.
+        StoreError: no store, or files that are not there or not whole.
+    """
+    opened, out = [ClipStore.open(store) for store in stores], Path(out)
+    for store in opened[1:]:
+        if unlike := [key for key in SAME if store.meta[key] != opened[0].meta[key]]:
+            raise MergeError(
+                f"{store.root}: differs from {opened[0].root} in {', '.join(unlike)}; pack both with the same settings"
+            )
+    plan = {"command": "merge", "stores": [store.meta["plan"] for store in opened]}
+    return _merge(opened, out, plan, name or out.resolve().name)
+
+
+def _all_parts(store: Path) -> list[Path]:
+    """Folders of all n parts, in order."""
+    found = find_parts(store)
+    if not found:
+        raise MergeError(f"{store}: holds no parts; make them with `panns pack ... --part k/n --out {store}`")
+    if len(numbers := sorted({part.of for part, _ in found})) > 1:
+        raise MergeError(
+            f"{store}: holds parts of {' and of '.join(map(str, numbers))}; delete those that are not meant"
+        )
+    of = numbers[0]
+    folders = [part_folder(store, Part(number, of)) for number in range(1, of + 1)]
+    undone = [number for number, folder in enumerate(folders, start=1) if not (folder / "meta.json").exists()]
+    if undone:
+        raise MergeError(
+            f"{store}: part {_ranges(undone)} of {of} is not finished; run its command (again): it goes on where it "
+            "stopped"
+        )
+    return folders
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """[1, 2, 3, 7] -> "1-3, 7"."""
+    runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def _names(paths: Sequence[Path]) -> str:
+    rest = len(paths) - MAX_SHOWN
+    return ", ".join(map(str, paths[:MAX_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> ImportReport:
+    report = ImportReport()
+    for store in stores:
+        report.findings += read_report(store.root / "report.csv").findings
+        report.packed += len(store)
+    if not report.packed:
+        raise MergeError(f"{out}: none of the {len(stores)} parts has a clip; {stores[0].root / 'report.csv'} says why")
+    splits = list(dict.fromkeys(split for store in stores for split in store.splits))
+    meta = {key: stores[0].meta[key] for key in SAME}
+    meta |= {"format": FORMAT, "name": name, "splits": splits, "plan": plan, "counts": report.counts}
+    meta["created"] = {"tool": "panns", "version": version("panns")}
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{out}.lock"):
+        _check_free(out, plan)
+        columns = _join(stores, out, splits)
+        if not _is_there(out, columns, meta):
+            report.write(out / "report.csv")
+            write_index(out, columns, meta)
+    return report
+
+
+def _is_there(out: Path, columns: dict[str, np.ndarray], meta: dict) -> bool:
+    """Whether an earlier merge made the same: a store that may be in use is not written again."""
+    if _meta(out) != meta:
+        return False
+    try:
+        there = load_columns(out)
+    except (OSError, ValueError, EOFError):
+        return False
+    return all(np.array_equal(there[name], columns[name]) for name in COLUMNS)
+
+
+def _meta(out: Path) -> dict | None:
+    """What meta.json holds, None without one."""
+    path = out / "meta.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _check_free(out: Path, plan: dict) -> None:
+    """Refuse a folder that holds something else than the parts, or what an earlier merge of the same left."""
+    if (meta := _meta(out)) is not None:
+        if meta["plan"] != plan:
+            was = differences(meta["plan"], plan)
+            raise MergeError(f"{out}: holds a finished store made otherwise ({was}); choose another folder")
+    elif foreign := {path.name for path in out.iterdir()} - OWN - {"parts"}:
+        raise MergeError(f"{out}: holds {min(foreign)} and no store; choose a new folder")
+
+
+def _join(stores: Sequence[ClipStore], out: Path, splits: Sequence[str]) -> dict[str, np.ndarray]:
+    """The columns of all stores one after the other."""
+    columns = {key: np.concatenate([getattr(store, key) for store in stores]) for key in COLUMNS}
+    _check_new(columns["id"], stores)
+    paths = [path for store in stores for path in _paths(store, out)]
+    number = {path: i for i, path in enumerate(dict.fromkeys(paths))}
+    columns["path"] = np.array([os.fsencode(path) for path in number], dtype=np.bytes_)
+    sizes = dict(zip(paths, columns["file_bytes"].tolist(), strict=True))
+    columns["file_bytes"] = np.array([sizes[path] for path in number], dtype=np.int64)
+    files = np.array([number[path] for path in paths], dtype=CLIP_COLUMNS["file"])
+    first = np.cumsum([0, *(len(store.path) for store in stores)])
+    columns["file"] = np.concatenate([files[store.file + first[i]] for i, store in enumerate(stores)])
+    place = [np.array([splits.index(split) for split in store.splits], dtype="u1") for store in stores]
+    columns["split"] = np.concatenate([place[i][store.split] for i, store in enumerate(stores)])
+    labels = np.cumsum([0, *(len(store.label_idx) for store in stores)])
+    ends = [store.label_ptr[1:] + labels[i] for i, store in enumerate(stores)]
+    columns["label_ptr"] = np.concatenate([[0], *ends])
+    return columns
+
+
+def _check_new(ids: np.ndarray, stores: Sequence[ClipStore]) -> None:
+    """Refuse an id that is in two of the stores."""
+    order = np.argsort(ids, kind="stable")
+    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
+    if not len(twice):
+        return
+    ends = np.cumsum([len(store) for store in stores])
+    one, other = (stores[np.searchsorted(ends, order[twice[0] + k], side="right")].root for k in (0, 1))
+    raise MergeError(
+        f"{len(twice)} clips are in two stores, as {ids[order[twice[0]]].decode()} in {one} and in {other}; take the "
+        "doubled clips out of one of the lists and pack it again"
+    )
+
+
+def _paths(store: ClipStore, out: Path) -> list[str]:
+    """The store's files as the new store names them: relative where they lie beside or below it, else absolute."""
+    root, base = out.resolve(), store.root.resolve()
+    inside = str(root.parent).rstrip("/") + "/"
+    paths = [os.fsdecode(path) for path in store.path]
+    full = [os.path.normpath(path if path.startswith("/") else f"{base}/{path}") for path in paths]
+    return [os.path.relpath(path, root) if path.startswith(inside) else path for path in full]
