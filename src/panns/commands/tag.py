@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from panns.audio import read_mono
-from panns.models import AudioTagger
+from panns.models import AudioTagger, fold_batch_norms
 from panns.trained import load
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the highest classes of each file."""
-    model = load(args.checkpoint)
+    model = fold_batch_norms(load(args.checkpoint))
     for path in args.files:
         waveform = read_mono(path, model.sample_rate)
         scores = tag(model, waveform, round(args.window * model.sample_rate))

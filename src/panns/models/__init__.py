@@ -1,6 +1,7 @@
 """The networks: frontends, backbones and heads, and the tagger that joins them (torch and torchaudio only)."""
 
 from panns.models.cnn import Cnn
+from panns.models.folding import fold_batch_norms
 from panns.models.frontends import Augment, LogMel, Raw
 from panns.models.heads import ClipHead, FrameHead, TaggingOutput, upsample_frames
 from panns.models.mobilenet import MobileNetV1, MobileNetV2
@@ -27,6 +28,7 @@ __all__ = [
     "TaggingOutput",
     "Wavegram",
     "WavegramLogMel",
+    "fold_batch_norms",
     "load_released",
     "upsample_frames",
 ]

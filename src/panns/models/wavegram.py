@@ -132,7 +132,7 @@ class WavegramLogMel(nn.Module):
     def forward(self, waveform: Tensor, augment: Augment | None = None) -> Tensor:
         wavegram = self.wavegram(waveform, augment)
         logmel = self.block1(self.logmel(waveform, augment))
-        frames = min(wavegram.shape[2], logmel.shape[2])
+        frames = torch.sym_min(wavegram.shape[2], logmel.shape[2])
         return self.dropout(torch.cat([logmel[:, :, :frames], wavegram[:, :, :frames]], dim=1))  # released order
 
 
