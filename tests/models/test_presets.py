@@ -56,7 +56,7 @@ def test_blocks_behind_a_wavegram(start_block):
         ("model.backbone.convs_per_block=1", lambda m: len(m.backbone.blocks["block1"].convs) == 1),
         ("model.backbone.kernel_size=5", lambda m: m.backbone.blocks["block1"].convs[0].kernel_size == (5, 5)),
         ("model.num_classes=50", lambda m: m.head.classifier.out_features == 50),
-        ("model.pad_short=true", lambda m: m.pad_short),
+        ("model.short_clips=repeat", lambda m: m.short_clips == "repeat"),
         ("model/head=frame", lambda m: m.head.aggregation == "max"),
     ],
 )

@@ -32,12 +32,27 @@ def test_min_samples_is_exact(model):
 
 
 @torch.no_grad()
-def test_short_clips_are_padded_on_request(model):
-    model.pad_short = True
-    short = torch.randn(1, model.min_samples - 1)
-    padded = torch.cat([short, torch.zeros(1, 1)], dim=1)
-    assert torch.equal(model(short).clip_logits, model(padded).clip_logits)
-    model.pad_short = False
+def test_short_clips_are_filled_up_on_request(model):
+    short = torch.randn(1, model.min_samples // 3 + 1)
+    filled = {
+        "zeros": torch.cat([short, torch.zeros(1, model.min_samples - short.shape[1])], dim=1),
+        "repeat": torch.cat([short, short, short], dim=1)[:, : model.min_samples],
+    }
+    for model.short_clips, clip in filled.items():
+        assert torch.equal(model(short).clip_logits, model(clip).clip_logits)
+        with pytest.raises(ValueError, match="A clip of 0 samples"):
+            model(torch.zeros(1, 0))
+    model.short_clips = "refuse"
+
+
+@torch.no_grad()
+def test_any_length_from_the_shortest_to_a_minute_works(model):
+    for samples in (model.min_samples + 1, 2 * model.min_samples + 17, 60 * model.sample_rate):
+        output = model(0.1 * torch.randn(1, samples))
+        assert output.clip_logits.isfinite().all()
+    if output.frame_probs is not None:
+        assert output.frame_probs.shape == (1, 6001, 10)
+        assert model.frame_seconds == 0.01
 
 
 @torch.no_grad()
@@ -80,17 +95,6 @@ def test_every_parameter_gets_a_gradient(preset):
     assert without == []
 
 
-@pytest.mark.parametrize("name", ["cnn14", "wavegram_logmel", "res1dnet31", "cnn14_decision_level_att"])
-@torch.no_grad()
-def test_a_minute_works(name):
-    model = narrow(name).eval()
-    output = model(0.1 * torch.randn(1, 60 * 32000))
-    assert output.clip_logits.isfinite().all()
-    if output.frame_probs is not None:
-        assert output.frame_probs.shape == (1, 6001, 10)
-        assert model.frame_seconds == 0.01
-
-
 @torch.no_grad()
 def test_frames_of_raw_waveforms_are_the_backbones():
     model = narrow("dainet19", head="frame").eval()
@@ -119,6 +123,11 @@ def test_waveform_mixup_comes_before_the_frontend():
 def test_wrong_waveforms_are_refused(wrong):
     with pytest.raises(ValueError, match=r"float waveform \(clips, samples\)"):
         narrow("cnn6")(wrong)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="refuse, zeros, repeat"):
+        create_model("cnn6", short_clips="zero")
 
 
 def test_parts_are_any_factories():

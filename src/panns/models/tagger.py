@@ -3,13 +3,16 @@
 Shapes: B clips, L samples, C channels, T frames, F frequency bins, D features, K classes.
 """
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from panns.models.frontends import Augment
 from panns.models.heads import TaggingOutput, upsample_frames
+
+ShortClips = Literal["refuse", "zeros", "repeat"]
+SHORT_CLIPS = ("refuse", "zeros", "repeat")
 
 
 class FrontendFactory(Protocol):
@@ -39,7 +42,8 @@ class AudioTagger(nn.Module):
         backbone: Factory of the backbone.
         head: Factory of the head.
         num_classes: K.
-        pad_short: Pad clips shorter than min_samples with zeros in place of refusing them.
+        short_clips: What becomes of clips shorter than min_samples: "refuse" them, fill up with "zeros" at the end, or
+            "repeat" the clip.
 
     Attributes:
         classes: Display names in output order; empty until a training run or a checkpoint gives them.
@@ -49,7 +53,7 @@ class AudioTagger(nn.Module):
             frame.
 
     Raises:
-        ValueError: If the frontend gives fewer frequency bins than the backbone pools away.
+        ValueError: If the frontend gives fewer frequency bins than the backbone pools away, or short_clips is unknown.
     """
 
     def __init__(
@@ -59,12 +63,14 @@ class AudioTagger(nn.Module):
         backbone: BackboneFactory,
         head: HeadFactory,
         num_classes: int = 527,
-        pad_short: bool = False,
+        short_clips: ShortClips = "refuse",
     ) -> None:
         super().__init__()
+        if short_clips not in SHORT_CLIPS:
+            raise ValueError(f"short_clips={short_clips!r}: choose one of {', '.join(SHORT_CLIPS)}.")
         self.sample_rate = sample_rate
         self.num_classes = num_classes
-        self.pad_short = pad_short
+        self.short_clips = short_clips
         self.classes: list[str] = []  # display names in output order, known of a trained model
         self.exclusive = False
         self.frontend = frontend(sample_rate=sample_rate)
@@ -115,9 +121,11 @@ class AudioTagger(nn.Module):
         missing = self.min_samples - waveform.shape[1]
         if missing <= 0:
             return waveform
-        if not self.pad_short:
+        if self.short_clips == "refuse" or not waveform.shape[1]:
             raise ValueError(
-                f"A clip of {waveform.shape[1]} samples is too short: this model needs at least "
-                f"{self.min_samples} samples ({self.min_samples / self.sample_rate:.3f} s). Pad it, or set pad_short."
+                f"A clip of {waveform.shape[1]} samples is too short: this model needs at least {self.min_samples} "
+                f"samples ({self.min_samples / self.sample_rate:.3f} s). Pad it, or set short_clips to zeros or repeat."
             )
-        return F.pad(waveform, (0, missing))
+        if self.short_clips == "zeros":
+            return F.pad(waveform, (0, missing))
+        return waveform.repeat(1, -(-self.min_samples // waveform.shape[1]))[:, : self.min_samples]
