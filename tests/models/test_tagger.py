@@ -7,6 +7,7 @@ import torch
 from narrow_models import narrow
 
 from panns.models import AudioTagger, ClipHead, Cnn, LogMel
+from panns.zoo import create_model
 
 
 @pytest.fixture(scope="module")
