@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from models.narrow_models import NARROW
 from train import train
 
+from models.narrow_models import NARROW
 from panns.data.audioset import AudioSetSource
 from panns.data.demo.generate import generate
 from panns.data.packing import index
