@@ -7,12 +7,14 @@ import math
 import pytest
 import torch
 from hydra.utils import instantiate
+from sklearn.metrics import average_precision_score
 from train import train
 
 from panns import create_model, load
+from panns.data import AudioSetDataModule
 from panns.training.checkpoints import load_checkpoint
 from panns.training.overrides import check_overrides
-from panns.training.run import Run
+from panns.training.run import Run, config_hash
 from panns.training.task import NonFiniteLossError, TaggingTask, start_at_prior
 from runs import ROOT, config, small, start
 
@@ -96,6 +98,46 @@ def test_checkpoint_of_another_model_is_refused(tones, tmp_path):
     checkpoint = tmp_path / "a" / "checkpoints" / "last.ckpt"
     with pytest.raises(ValueError, match="is of another model"):
         train(small(tones, tmp_path / "b", f"resume={checkpoint}", "model.backbone.base_channels=8"))
+
+
+def test_held_out_clips_choose_and_the_validation_split_is_tested(tones, tmp_path, capsys):
+    train(small(tones, tmp_path, "data.holdout=0.3", "data.fraction=0.5"))
+    results = json.loads((tmp_path / "metrics.json").read_text())
+    assert (results["val/num_clips"], results["test/num_clips"]) == (12, 12)
+    assert results["fingerprint"]["train"]["clips"] == 13
+    assert 0 < results["test/mAP"] != results["val/mAP"]
+    with (tmp_path / "history.csv").open() as file:
+        logged = [row for row in csv.DictReader(file) if row["name"] == "test/mAP"]
+    assert [float(row["value"]) for row in logged] == [pytest.approx(results["test/mAP"], rel=1e-6)]
+    with (tmp_path / "per_class.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sum(float(row["test_ap"]) for row in rows) / 4 == pytest.approx(results["test/mAP"])
+    assert (tmp_path / "test_per_class_ap.png").is_file()
+    said = capsys.readouterr().out
+    for words in ("13 clips (train)", "(held out of train)", "12 clips (eval)", "15 of 28 training clips", "test; the"):
+        assert words in said, words
+    data = AudioSetDataModule(tones, ["eval"], clips_per_epoch=16, batch_size=16)
+    (batch,) = data.val_dataloader()
+    scores = load(tmp_path / "checkpoints" / "best.ckpt").probabilities(batch.waveform.float() / 32768).detach()
+    by_hand = average_precision_score(batch.target, scores, average="macro")
+    assert results["test/mAP"] == pytest.approx(by_hand, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "data.blacklist=dcase2017_task4",
+        "data.propagate_labels=all",
+        "data.fraction=0.1",
+        "data.fraction_seed=1",
+        "data.holdout=0.1",
+        "data.holdout_splits=[train]",
+        "data.holdout_min_per_class=3",
+        "data.holdout_seed=1",
+    ],
+)
+def test_each_choice_of_clips_is_another_run(choice):
+    assert config_hash(config(choice)) != config_hash(config())
 
 
 def test_other_data_behind_the_same_configuration_is_noticed(tones, tmp_path):

@@ -13,7 +13,7 @@ def module(tones, **options):
 
 def test_splits_classes_and_fingerprint(tones):
     data = module(tones)
-    assert data.train_splits == ["train"]
+    assert data.roles.splits == {"train": "train", "validation": "eval", "test": "eval"}
     assert data.num_classes == 4
     assert data.classes == ["tone0", "tone1", "tone2", "tone3"]
     assert len(data.train_rows) == 40

@@ -95,3 +95,4 @@ def test_checkpoint_of_other_data(tmp_path):
     path = save(tmp_path / "a.ckpt", state_dict={}, hyper_parameters={"fingerprint": FINGERPRINT})
     with pytest.raises(CheckpointError, match="other data"):
         check_fits(path, {}, {"train": {"clips": 4}})
+    check_fits(path, {}, FINGERPRINT | {"quarantine": {"clips": 3}})  # says why clips are absent, not which are there

@@ -4,14 +4,17 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 from filelock import FileLock
 
 from panns.data.loader import BatchReader, ClipLoader, EvaluationPlan, Plan, Rows, TrainPlan, Transform, WorkerLoader
+from panns.data.ontology import propagated
+from panns.data.quarantine import ids_fingerprint
 from panns.data.ready import make_esc50
+from panns.data.roles import Selection, assign
 from panns.data.samplers import BalancedSampler, Sampler
 from panns.data.store import ClipStore, StoreError
 
@@ -27,7 +30,19 @@ class AudioSetDataModule(pl.LightningDataModule):
             to make it.
         train_splits: Splits to train on; None for all that are not evaluated on.
         validation_splits: Splits scored after every epoch.
-        test_splits: Splits scored by `trainer.test`; None for the validation splits.
+        test_splits: Splits scored once, with the checkpoint that validation chose; None for the validation splits.
+        blacklist: Clips never trained on: ids, a file with one id a line, or "dcase2017_task4", which the paper's
+            training left out.
+        propagate_labels: Adds to each label its ancestors in AudioSet's ontology: "train" for training alone (scores
+            then stay comparable), "all" for evaluation too; None takes the labels as they were given.
+        fraction: Of the training clips, stratified: a smaller fraction lies within a larger one, every class keeps a
+            clip. See `panns.data.selection`.
+        fraction_seed: Another seed is another subset; it does not follow the run's seed, so that runs share theirs.
+        holdout: Training clips held out to validate with, stratified: a fraction, or about how many. The validation
+            splits are then tested only.
+        holdout_splits: Training splits that they are taken from; None for all.
+        holdout_min_per_class: Clips held out of each class at least, up to half of what it has.
+        holdout_seed: Another seed holds out others.
         clip_seconds: Length of a training clip; None for the store's. Longer clips are cut, shorter ones padded with
             zeros.
         batch_size: Training examples per optimizer step on all devices together. A mixed pair is one example.
@@ -49,6 +64,14 @@ class AudioSetDataModule(pl.LightningDataModule):
         clips_per_epoch: int,
         train_splits: Sequence[str] | None = None,
         test_splits: Sequence[str] | None = None,
+        blacklist: str | Sequence[str] | None = None,
+        propagate_labels: Literal["train", "all"] | None = None,
+        fraction: float = 1.0,
+        fraction_seed: int = 0,
+        holdout: float | None = None,
+        holdout_splits: Sequence[str] | None = None,
+        holdout_min_per_class: int = 0,
+        holdout_seed: int = 0,
         batch_size: int = 32,
         draws_per_example: int = 1,
         max_epochs: int = 1,
@@ -67,15 +90,17 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.num_threads = num_threads or min(os.cpu_count() or 1, 8)
         self.num_workers, self.transform = num_workers, transform
         self._check_sizes()
-        self.store = open_or_prepare(Path(store), prepare, hint)
-        self.clip_samples = round(clip_seconds * self.store.sample_rate) if clip_seconds else self.store.clip_samples
-        self.validation_rows = self.store.rows(list(validation_splits))
-        self.test_rows = self.store.rows(list(test_splits)) if test_splits else self.validation_rows
-        evaluated = {*validation_splits, *(test_splits or ())}
-        self.train_splits = list(train_splits) if train_splits else [s for s in self.store.splits if s not in evaluated]
-        self.train_rows = self.store.rows(self.train_splits)
-        self.validation_splits = list(validation_splits)
-        self._check_splits(evaluated)
+        given = open_or_prepare(Path(store), prepare, hint)
+        self.clip_samples = round(clip_seconds * given.sample_rate) if clip_seconds else given.clip_samples
+        self.selection = Selection(
+            blacklist, fraction, fraction_seed, holdout, holdout_splits, holdout_min_per_class, holdout_seed
+        )
+        self.roles = assign(given, train_splits, validation_splits, test_splits, self.selection)
+        self.train_rows, self.validation_rows = self.roles.train, self.roles.validation
+        self.test_rows = self.roles.test
+        self.propagate_labels = propagate_labels
+        self.store, self.evaluation_store = _labelled(given, propagate_labels)
+        self._check_rows()
 
     def _check_sizes(self) -> None:
         if self.batch_size < 1:
@@ -87,12 +112,7 @@ class AudioSetDataModule(pl.LightningDataModule):
                 f"the nearest is {nearest}."
             )
 
-    def _check_splits(self, evaluated: set[str]) -> None:
-        shared = evaluated & set(self.train_splits)
-        if shared:
-            raise ValueError(
-                f"The split {', '.join(sorted(shared))} would be trained on and evaluated on: name it once."
-            )
+    def _check_rows(self) -> None:
         if not len(self.train_rows) or not len(self.validation_rows):
             empty = "train" if not len(self.train_rows) else "validation"
             raise StoreError(
@@ -111,15 +131,29 @@ class AudioSetDataModule(pl.LightningDataModule):
 
     @property
     def train_class_counts(self) -> Rows:
-        """(K,) training clips per class."""
+        """(K,) training clips per class, by the labels trained on."""
         return self.store.class_counts(self.train_rows)
 
     @cache  # noqa: B019 - takes a second at the size of AudioSet, and a run has one datamodule
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """Counts, sample rate and a hash of ids and labels, of the training and of the validation clips."""
-        return {
+        """Counts, sample rate and a hash of ids and labels of each role's clips, and what was left out of them."""
+        of_roles = {
             "train": self.store.fingerprint(self.train_rows),
-            "validation": self.store.fingerprint(self.validation_rows),
+            "validation": self.evaluation_store.fingerprint(self.validation_rows),
+        }
+        if self.roles.tested_apart:
+            of_roles["test"] = self.evaluation_store.fingerprint(self.test_rows)
+        return of_roles | {
+            "quarantine": ids_fingerprint(self.store.id[self.roles.quarantined].tolist()),
+            "blacklist": ids_fingerprint(self.store.id[self.roles.blacklisted].tolist()),
+            "selection": {
+                "propagate_labels": self.propagate_labels,
+                "fraction": self.selection.fraction,
+                "fraction_seed": self.selection.fraction_seed,
+                "drawn_from": self.roles.drawn_from,
+                "holdout": self.selection.holdout,
+                "holdout_seed": self.selection.holdout_seed,
+            },
         }
 
     def train_dataloader(self) -> ClipLoader:
@@ -145,7 +179,7 @@ class AudioSetDataModule(pl.LightningDataModule):
             rank=self._rank,
             world_size=world_size,
         )
-        return self._loader(plan, self.transform)
+        return self._loader(self.store, plan, self.transform)
 
     def val_dataloader(self) -> ClipLoader:
         """Loader of this rank's share of the validation clips."""
@@ -157,10 +191,11 @@ class AudioSetDataModule(pl.LightningDataModule):
 
     def _evaluation(self, rows: Rows) -> ClipLoader:
         batch_size = max(1, self.batch_size * self.draws_per_example // self._world_size)
-        return self._loader(EvaluationPlan(rows, batch_size, self._rank, self._world_size), None)
+        plan = EvaluationPlan(rows, batch_size, self._rank, self._world_size)
+        return self._loader(self.evaluation_store, plan, None)
 
-    def _loader(self, plan: Plan, transform: Transform | None) -> ClipLoader:
-        reader = BatchReader(self.store, plan, self.clip_samples, self.seed, transform)
+    def _loader(self, store: ClipStore, plan: Plan, transform: Transform | None) -> ClipLoader:
+        reader = BatchReader(store, plan, self.clip_samples, self.seed, transform)
         if self.num_workers or transform is not None:  # a transform draws from its process's own random generator
             return WorkerLoader(reader, self.num_workers or self.num_threads)
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
@@ -173,6 +208,16 @@ class AudioSetDataModule(pl.LightningDataModule):
     @property
     def _world_size(self) -> int:
         return self.trainer.world_size if self.trainer else 1
+
+
+def _labelled(store: ClipStore, propagate: str | None) -> tuple[ClipStore, ClipStore]:
+    """The store with the labels to train on, and with those to evaluate on."""
+    if propagate is None:
+        return store, store
+    if propagate not in ("train", "all"):
+        raise ValueError(f"data.propagate_labels={propagate}: choose null, train or all.")
+    full = store.with_labels(*propagated(store.label_ptr, store.label_idx, store.classes))
+    return full, full if propagate == "all" else store
 
 
 def open_or_prepare(root: Path, prepare: Callable[[Path], Any] | None, hint: str = "") -> ClipStore:

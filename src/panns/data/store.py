@@ -78,6 +78,7 @@ class ClipStore:
         self.num_classes = len(self.classes)
         vars(self).update(columns)
         self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(_open_checked, root))
+        self._own_labels: dict[str, np.ndarray] = {}
 
     @classmethod
     def open(cls, root: str | Path, *, sample_rate: int | None = None, num_classes: int | None = None) -> "ClipStore":
@@ -106,7 +107,14 @@ class ClipStore:
         return len(self.id)
 
     def __reduce__(self) -> tuple:
-        return type(self).open, (self.root,)  # a worker process maps the columns itself
+        return type(self).open, (self.root,), self._own_labels  # a worker process maps the columns itself
+
+    def with_labels(self, label_ptr: np.ndarray, label_idx: np.ndarray) -> "ClipStore":
+        """The same clips under other labels, which take the place of the index's columns of these names."""
+        labels = {"label_ptr": label_ptr, "label_idx": label_idx}
+        other = object.__new__(type(self))
+        vars(other).update(vars(self) | labels, _own_labels=labels)
+        return other
 
     @property
     def files(self) -> list[Path]:

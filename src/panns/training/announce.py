@@ -58,11 +58,15 @@ def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer:
             f"({paper_multi_adds(model, seconds) / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
         ),
     ]
-    for split, names, print_ in (
-        ("train", data.train_splits, data.fingerprint()["train"]),
-        ("validation", data.validation_splits, data.fingerprint()["validation"]),
-    ):
-        rows.append((split, _data_line(names, print_, store.num_classes)))
+    fingerprint = data.fingerprint()
+    for role, splits in data.roles.splits.items():
+        if role in fingerprint:
+            rows.append((role, _data_line(splits, fingerprint[role], store.num_classes)))
+    if left_out := _left_out(data):
+        rows.append(("left out", left_out))
+    if data.propagate_labels:
+        where = "trained on and scored" if data.propagate_labels == "all" else "trained on, not to those scored"
+        rows.append(("labels", f"ancestors added to those {where} (data.propagate_labels={data.propagate_labels})"))
     passes = steps * data.batch_size * data.draws_per_example / len(data.train_rows)
     rows += [
         ("sampler", f"{type_name(data.sampler)}, {data.draws_per_example} clip(s) read per training example"),
@@ -91,8 +95,25 @@ def _choices() -> dict[str, str]:
     return {group: chosen[group] for group in GROUPS if chosen.get(group)}
 
 
-def _data_line(splits: list[str], fingerprint: dict[str, Any], num_classes: int) -> str:
+def _data_line(splits: str, fingerprint: dict[str, Any], num_classes: int) -> str:
     return (
-        f"{fingerprint['clips']:,} clips ({'+'.join(splits)}), {fingerprint['classes']} of {num_classes} classes, "
+        f"{fingerprint['clips']:,} clips ({splits}), {fingerprint['classes']} of {num_classes} classes, "
         f"{fingerprint['labels']:,} labels, {fingerprint['sample_rate']} Hz, id hash {fingerprint['id_hash']}"
     )
+
+
+def _left_out(data: AudioSetDataModule) -> str:
+    """What of the data is not used; empty if all is."""
+    fingerprint, chosen, parts = data.fingerprint(), data.selection, []
+    for why, words, asked in (
+        ("quarantine", "in quarantine", False),
+        ("blacklist", "of the black list", chosen.blacklist is not None),
+    ):
+        if fingerprint[why]["clips"] or asked:
+            parts.append(
+                f"{fingerprint[why]['clips']:,} clips {words}, id hash {fingerprint[why]['id_hash'] or 'none'}"
+            )
+    if chosen.fraction != 1:
+        rest, total = data.roles.drawn_from - len(data.train_rows), data.roles.drawn_from
+        parts.append(f"{rest:,} of {total:,} training clips (data.fraction={chosen.fraction:g})")
+    return "; ".join(parts)

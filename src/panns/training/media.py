@@ -38,7 +38,7 @@ def _examples(folder: Path, task: TaggingTask, data: AudioSetDataModule) -> list
     import wandb  # loaded only where it is used
 
     folder.mkdir(exist_ok=True)
-    store = data.store
+    store = data.evaluation_store
     spread = np.linspace(0, len(data.validation_rows) - 1, min(NUM_EXAMPLES, len(data.validation_rows))).astype(int)
     frontend = LogMel(store.sample_rate)
     band_hz = (frontend.mel_filters.argmax(1) * store.sample_rate / frontend.n_fft).numpy()

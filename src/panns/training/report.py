@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.data import AudioSetDataModule
@@ -20,6 +21,7 @@ from panns.training.run import Run
 from panns.training.sweep import CONFUSION, write_confusion
 from panns.training.task import TaggingTask
 
+PICTURES = ("learning_curve.png", "per_class_ap.png", "test_per_class_ap.png", "confusion_matrix.png")
 PACKAGES = ("panns", "torch", "torchaudio", "pytorch-lightning", "numpy")
 
 
@@ -27,34 +29,43 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
     """Scores the best checkpoint and writes what a reader of the run wants to see.
 
     Returns:
-        The content of metrics.json: the best checkpoint's scores under val/..., the last weights' under last/val/...,
-        and what they were measured with.
+        The content of metrics.json: the best checkpoint's scores under val/..., and under test/... where other clips
+        are tested than those that chose it; the last weights' under last/val/...; and what they were measured with.
     """
-    scored = {**task.scores}
-    last = numbers(scored)
+    last = {**task.scores}
     best = best_checkpoint(trainer)
-    loggers, trainer.loggers = (
-        trainer.loggers,
-        [],
-    )  # the score of the best weights belongs to no step of the learning curve
-    if best is not None or not scored:
+    loggers, trainer.loggers = trainer.loggers, []  # the best weights' score belongs to no step of the learning curve
+    scores = {"val": last}
+    if best is not None or not last:
         trainer.validate(task, datamodule=data, ckpt_path=best, verbose=False)
-        scored = {**task.scores}
+        scores["val"] = {**task.scores}
+    if data.roles.tested_apart:
+        trainer.test(task, datamodule=data, ckpt_path=best, verbose=False)
+        scores["test"] = {**task.scores}
     results = {
-        **{f"val/{name}": value for name, value in numbers(scored).items()},
-        **{f"last/val/{name}": value for name, value in last.items()},
+        **{f"{role}/{name}": value for role, of_role in scores.items() for name, value in numbers(of_role).items()},
+        **{f"last/val/{name}": value for name, value in numbers(last).items()},
         "step": trainer.global_step,
         "best_checkpoint": str(best.relative_to(run.folder)) if best else None,
         "fingerprint": data.fingerprint(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
     if rank_zero_only.rank == 0:
-        rows = per_class(scored, data)
+        rows = per_class(scores, data)
         write_table(rows, run.folder / "per_class.csv")
-        draw(run.folder, scored, rows, task, trainer)
+        draw(run.folder, scores, rows, task, trainer)
+        if "test" in scores:
+            log_test(loggers, results, trainer.global_step)
         log_media(loggers, run.folder, rows, task, data)
         tell(run.folder, results, best)
     return results
+
+
+def log_test(loggers: list[Logger], results: dict[str, Any], step: int) -> None:
+    """Hands the test scores, measured once, to the loggers."""
+    test = {name: value for name, value in results.items() if name.startswith("test/")}
+    for logger in loggers:
+        logger.log_metrics(test, step=step)
 
 
 def best_checkpoint(trainer: pl.Trainer) -> Path | None:
@@ -72,20 +83,20 @@ def numbers(scores: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
-def per_class(scores: dict[str, Any], data: AudioSetDataModule) -> list[dict[str, Any]]:
-    """One row a class: name, AP, AUC, training clips, validation clips; NaN where there are no validation clips."""
-    train, validation = data.train_class_counts, data.store.class_counts(data.validation_rows)
-    return [
-        {
-            "class": label.name,
-            "mid": label.mid,
-            "ap": float(scores["per_class_ap"][k]),
-            "auc": float(scores["per_class_auc"][k]),
-            "train_clips": int(train[k]),
-            "validation_clips": int(validation[k]),
-        }
-        for k, label in enumerate(data.store.classes)
-    ]
+def per_class(scores: dict[str, dict[str, Any]], data: AudioSetDataModule) -> list[dict[str, Any]]:
+    """One row a class: name, training clips, and AP, AUC and clips in validation, and in the test where it is apart.
+
+    NaN where there are no clips.
+    """
+    store, train = data.evaluation_store, data.train_class_counts
+    columns: dict[str, Any] = {"class": data.classes, "mid": [label.mid for label in store.classes]}
+    for role, prefix, rows in (("val", "", data.validation_rows), ("test", "test_", data.test_rows)):
+        if role in scores:
+            columns[f"{prefix}ap"] = scores[role]["per_class_ap"].tolist()
+            columns[f"{prefix}auc"] = scores[role]["per_class_auc"].tolist()
+            columns[f"{'validation' if role == 'val' else role}_clips"] = store.class_counts(rows).tolist()
+    columns["train_clips"] = train.tolist()
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def write_table(rows: list[dict[str, Any]], path: Path) -> None:
@@ -97,14 +108,19 @@ def write_table(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def draw(
-    folder: Path, scores: dict[str, Any], rows: list[dict[str, Any]], task: TaggingTask, trainer: pl.Trainer
+    folder: Path, scores: dict[str, dict[str, Any]], rows: list[dict[str, Any]], task: TaggingTask, trainer: pl.Trainer
 ) -> None:
     """Learning curve, AP of each class scored, classes drawn, and the confusion matrix of single labels."""
     pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
     names, counts = task.classes, np.array([row["train_clips"] for row in rows])
-    scored = [row for row in rows if row["validation_clips"]]
-    ap, clips = [row["ap"] for row in scored], [row["train_clips"] for row in scored]
-    pictures.per_class_ap([row["class"] for row in scored], ap, clips, folder / "per_class_ap.png")
+    for role, ap, clips, name in (
+        ("val", "ap", "validation_clips", "per_class_ap.png"),
+        ("test", "test_ap", "test_clips", "test_per_class_ap.png"),
+    ):
+        if role in scores:
+            shown = [row for row in rows if row[clips]]
+            labels, train = [row["class"] for row in shown], [row["train_clips"] for row in shown]
+            pictures.per_class_ap(labels, [row[ap] for row in shown], train, folder / name)
     drawn = next((c.counts for c in trainer.callbacks if isinstance(c, DrawnClasses)), None)
     if drawn is not None:
         table = [
@@ -114,25 +130,28 @@ def draw(
         write_table(table, folder / "drawn_classes.csv")
         there = np.flatnonzero(counts)
         pictures.class_histogram([names[k] for k in there], drawn[there], folder / "drawn_classes.png")
-    if "confusion" in scores:
-        matrix = scores["confusion"].numpy()
+    if "confusion" in scores["val"]:
+        matrix = scores["val"]["confusion"].numpy()
         write_confusion(names, matrix, folder / CONFUSION)
         pictures.confusion_matrix(names, matrix, folder / "confusion_matrix.png")
 
 
 def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
-    """Says where everything is."""
-    val = {name.removeprefix("val/"): value for name, value in results.items() if name.startswith("val/")}
-    shown = "  ".join(f"{name} {val[name]:.4f}" for name in ("mAP", "mAUC", "d_prime", "accuracy") if name in val)
-    print(
-        f"\n{shown}  ({'best checkpoint' if best else 'last weights'}; {val['num_clips']:.0f} clips, "
-        f"{val['num_classes_scored']:.0f} classes with positives)"
-    )
+    """Says how good the model is, and where everything is."""
+    weights = "best checkpoint" if best else "last weights"
+    print()
+    for role, note in (("val", weights), ("test", f"test; the same {weights}")):
+        own = {name.removeprefix(f"{role}/"): value for name, value in results.items() if name.startswith(f"{role}/")}
+        if own:
+            shown = (f"{name} {own[name]:.4f}" for name in ("mAP", "mAUC", "d_prime", "accuracy") if name in own)
+            classes = f"{own['num_classes_scored']:.0f} classes with positives"
+            print(f"{'  '.join(shown)}  ({note}; {own['num_clips']:.0f} clips, {classes})")
+    drawn = [name for name in PICTURES if (folder / name).is_file()]
     for what, name in (
         ("scores", "metrics.json"),
         ("per class", "per_class.csv"),
         ("history", HISTORY),
-        ("pictures", "learning_curve.png, per_class_ap.png" + (", confusion_matrix.png" if "accuracy" in val else "")),
+        ("pictures", ", ".join(drawn)),
         ("checkpoint", str(best.relative_to(folder)) if best else "checkpoints/last.ckpt"),
     ):
         print(f"  {what:<11}{folder}/{name}")

@@ -159,9 +159,11 @@ def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[s
             f"{len(differ)} of another shape; {shape or f'for example {(missing + foreign)[0]}'}. "
             "Compose the model it was trained with (.hydra/config.yaml beside it)."
         )
-    before = checkpoint.get("hyper_parameters", {}).get("fingerprint")
-    if before is not None and before != dict(fingerprint):
+    before = checkpoint.get("hyper_parameters", {}).get("fingerprint", fingerprint)
+    other = [role for role in ("train", "validation") if before.get(role) != fingerprint.get(role)]
+    if other:
         raise CheckpointError(
-            f"{path} was trained on other data: {before} there, {dict(fingerprint)} here. "
+            f"{path} was trained on other data: {[before.get(role) for role in other]} there, "
+            f"{[fingerprint.get(role) for role in other]} here ({', '.join(other)}). "
             "Put the data back, or start anew with resume=never."
         )
