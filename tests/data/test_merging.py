@@ -15,6 +15,7 @@ from panns.data.index import COLUMNS
 from panns.data.merging import MergeError, merge, merge_parts
 from panns.data.packing import PackError, index, pack
 from panns.data.parts import Part, PartError, part_folder
+from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.store import ClipStore
 
 RATE = 8000
@@ -68,7 +69,9 @@ def test_parts_in_any_order_make_the_store_of_an_undivided_pack(source, tmp_path
     report = merge_parts(tmp_path / "out")
     whole, merged = ClipStore.open(tmp_path / "whole"), ClipStore.open(tmp_path / "out")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
-    assert merged.meta == whole.meta  # so that training cannot tell, and `panns pack` finds it finished
+    assert (
+        merged.meta | {"index": whole.meta["index"]} == whole.meta
+    )  # for training it is the same, and for `panns pack`
     assert merged.fingerprint(np.arange(21)) == whole.fingerprint(np.arange(21))
     assert findings(tmp_path / "out") == findings(tmp_path / "whole")
     found = {what: count for what, count in report.counts.items() if count}
@@ -196,7 +199,7 @@ def test_a_store_is_made_in_parts_or_not(source, tmp_path):
     with pytest.raises(PackError, match="is being made in parts; run the others with --part, then `panns merge"):
         pack(source, tmp_path / "parts", **FORM)
     pack(source, tmp_path / "whole", **FORM)
-    for folder, holds in ((tmp_path / "whole", "shards"), (source.audio, r"00\.wav")):
+    for folder, holds in ((tmp_path / "whole", "index"), (source.audio, r"00\.wav")):
         with pytest.raises(PartError, match=f"holds {holds} and is no store in parts"):
             pack_parts(source, folder, 3, [2])
     for text in ("0/3", "4/3", "3", "a/b", "-1/3", "1/0"):
@@ -218,7 +221,10 @@ def test_splits_packed_apart_make_one_store(source, tmp_path):
     training = one_split(source, "training", lambda line: line.endswith("train"))
     pack(evaluation, tmp_path / "a", **FORM)
     index(training, tmp_path / "b", **SOUND)
+    write_quarantine(tmp_path / "a", {"01": "hum"})
+    write_quarantine(tmp_path / "b", {"04": "clicks"})
     report = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert read_quarantine(tmp_path / "both") == {"01": "hum", "04": "clicks"}
     store = ClipStore.open(tmp_path / "both")
     assert (store.name, store.splits, report.packed) == ("both", ["eval", "train"], len(store))
     assert content(tmp_path / "both") == content(tmp_path / "a") + content(tmp_path / "b")

@@ -1,18 +1,18 @@
 """`panns info`: what a store holds."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from panns.data.codecs import CODECS
+from panns.data.remote_store import RemoteClipStore
 from panns.data.report import print_counts
 from panns.data.store import ClipStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The store."""
-    parser.add_argument("store", type=Path, metavar="STORE")
+    parser.add_argument("store", metavar="STORE", help="its folder or its URL")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,6 +29,9 @@ def run(args: argparse.Namespace) -> int:
     print(f"codecs       {', '.join(f'{CODECS[codec]} {count:,}' for codec, count in zip(codecs, clips, strict=True))}")
     print(f"size         {store.nbytes.sum() / 2**20:,.1f} MiB of clips in {len(store.path):,} files")
     print(f"fingerprint  {store.fingerprint(every)['id_hash']}")
+    if isinstance(store, RemoteClipStore):
+        here = store.nearby
+        print(f"kept here    {here.num_clips:,} clips, {here.num_bytes / 2**20:,.1f} MiB, in {store.root}")
     for split in store.splits:
         print(f"  {split}: {_counts(store, store.rows([split]))}")
     print(f"made by      panns {store.meta['plan']['command']}, version {store.meta['created']['version']}")

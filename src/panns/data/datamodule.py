@@ -16,7 +16,7 @@ from panns.data.quarantine import ids_fingerprint
 from panns.data.ready import make_esc50
 from panns.data.roles import Selection, assign
 from panns.data.samplers import BalancedSampler, Sampler
-from panns.data.store import ClipStore, StoreError
+from panns.data.store import ClipStore, StoreError, is_url
 
 
 class AudioSetDataModule(pl.LightningDataModule):
@@ -25,7 +25,7 @@ class AudioSetDataModule(pl.LightningDataModule):
     An epoch is a validation interval of `clips_per_epoch` training examples, not a pass over the data.
 
     Args:
-        store: Folder of the store.
+        store: Folder of the store, or its URL (s3://, gs://, https://, ...).
         prepare: Makes the store in the folder it is called with, or keeps the one that is there; None if the user has
             to make it.
         train_splits: Splits to train on; None for all that are not evaluated on.
@@ -50,6 +50,9 @@ class AudioSetDataModule(pl.LightningDataModule):
         clips_per_epoch: Training examples between validations, a multiple of `batch_size`.
         max_epochs: How many epochs training is planned to last; the trainer reads it.
         sampler: Builds the sampler, see `panns.data.samplers`.
+        cache: Of a store at a URL: folder on a local disk that keeps its index and the clips that were read; None for
+            PANNS_CACHE, else ~/.cache/panns.
+        cache_gb: What those clips may take, 0 to keep none; None for all of the disk but 5 %.
         hint: How to get the data, said where the store is missing.
         num_threads: Reader threads per rank; None for the cores there are, at most 8.
         num_workers: Worker processes instead of threads; a `transform` always runs in workers, `num_threads` of them
@@ -82,6 +85,8 @@ class AudioSetDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         transform: Transform | None = None,
         prepare: Callable[[Path], Any] | None = None,
+        cache: str | Path | None = None,
+        cache_gb: float | None = None,
         hint: str = "",
     ) -> None:
         super().__init__()
@@ -90,7 +95,10 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.num_threads = num_threads or min(os.cpu_count() or 1, 8)
         self.num_workers, self.transform = num_workers, transform
         self._check_sizes()
-        given = open_or_prepare(Path(store), prepare, hint)
+        if is_url(store):
+            given = ClipStore.open(store, cache=cache, cache_gb=cache_gb)
+        else:
+            given = open_or_prepare(Path(store), prepare, hint)
         self.clip_samples = round(clip_seconds * given.sample_rate) if clip_seconds else given.clip_samples
         self.selection = Selection(
             blacklist, fraction, fraction_seed, holdout, holdout_splits, holdout_min_per_class, holdout_seed
@@ -116,7 +124,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         if not len(self.train_rows) or not len(self.validation_rows):
             empty = "train" if not len(self.train_rows) else "validation"
             raise StoreError(
-                f"{self.store.root}: no clips to use as {empty} data; the store has the splits {self.store.splits}."
+                f"{self.store.place}: no clips to use as {empty} data; the store has the splits {self.store.splits}."
             )
 
     @property

@@ -1,5 +1,6 @@
 """The index of a store on disk: its columns, one writer, one loader, and the commit that makes a store a store."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -62,10 +63,14 @@ def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
     temporary = root / "index.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
+    hashes = {}
     for name in COLUMNS:
-        with (temporary / f"{name}.npy").open("wb") as file:
+        path = temporary / f"{name}.npy"
+        with path.open("wb") as file:
             np.save(file, columns[name], allow_pickle=False)
             _flush(file)
+        hashes[name] = file_hash(path.read_bytes())
+    meta = meta | {"index": hashes}
     (root / "meta.json").unlink(missing_ok=True)  # without it, there is no store while the index is exchanged
     shutil.rmtree(root / "index", ignore_errors=True)
     temporary.rename(root / "index")
@@ -73,6 +78,11 @@ def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
         file.write(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
         _flush(file)
     (root / "meta.json.tmp").rename(root / "meta.json")
+
+
+def file_hash(content: bytes) -> str:
+    """What meta.json says of a file of the index, so that a copy of another time or place is known."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _flush(file: IO) -> None:

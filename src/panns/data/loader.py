@@ -168,6 +168,7 @@ class BatchReader:
         """
         rows, draws = self.plan.batch(step)
         waveform = np.empty((len(rows), self.clip_samples), np.int16) if out is None else out
+        self.store.prefetch(rows)
         for i, row in enumerate(rows):
             self.store.read_into(int(row), waveform[i])
             if self.transform is not None:

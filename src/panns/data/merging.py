@@ -19,11 +19,12 @@ from filelock import FileLock
 from panns.data.index import CLIP_COLUMNS, COLUMNS, load_columns, write_index
 from panns.data.journal import differences
 from panns.data.parts import Part, find_parts, part_folder
+from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import ImportReport, read_report
 from panns.data.store import FORMAT, ClipStore
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
-OWN = {"index", "index.tmp", "meta.json.tmp", "report.csv"}  # what a stopped merge leaves
+OWN = {"index", "index.tmp", "meta.json.tmp", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
 MAX_SHOWN = 5  # names in a message
 
 
@@ -128,13 +129,22 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
         columns = _join(stores, out, splits)
         if not _is_there(out, columns, meta):
             report.write(out / "report.csv")
+            _join_quarantines(stores, out)
             write_index(out, columns, meta)
     return report
 
 
+def _join_quarantines(stores: Sequence[ClipStore], out: Path) -> None:
+    """What must not be used in one of the stores must not be used in the new one."""
+    entries = read_quarantine(out)
+    for store in stores:
+        entries |= read_quarantine(store.root)
+    write_quarantine(out, entries)
+
+
 def _is_there(out: Path, columns: dict[str, np.ndarray], meta: dict) -> bool:
     """Whether an earlier merge made the same: a store that may be in use is not written again."""
-    if _meta(out) != meta:
+    if {key: value for key, value in (_meta(out) or {}).items() if key != "index"} != meta:
         return False
     try:
         there = load_columns(out)
@@ -155,7 +165,7 @@ def _check_free(out: Path, plan: dict) -> None:
         if meta["plan"] != plan:
             was = differences(meta["plan"], plan)
             raise MergeError(f"{out}: holds a finished store made otherwise ({was}); choose another folder")
-    elif foreign := {path.name for path in out.iterdir()} - OWN - {"parts"}:
+    elif not (out / "parts").exists() and (foreign := {path.name for path in out.iterdir()} - OWN):
         raise MergeError(f"{out}: holds {min(foreign)} and no store; choose a new folder")
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-MERGED = {"parts", "index", "index.tmp", "meta.json", "meta.json.tmp", "report.csv"}  # all that a merge makes
 
 
 class PartError(ValueError):
@@ -59,10 +58,8 @@ class Part:
                 f"{store / 'parts'}"
             )
         found = {path.name for path in store.iterdir()} if store.is_dir() else set()
-        if found and (found - MERGED or "parts" not in found):
-            raise PartError(
-                f"{store}: holds {min(found - MERGED or found)} and is no store in parts; choose a new folder"
-            )
+        if found and ("parts" not in found or "journal.jsonl" in found):
+            raise PartError(f"{store}: holds {min(found - {'parts'})} and is no store in parts; choose a new folder")
         return part_folder(store, self)
 
 

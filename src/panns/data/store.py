@@ -31,7 +31,7 @@ class StoreError(ValueError):
 class ClipError(StoreError):
     """One clip that cannot be read."""
 
-    def __init__(self, clip_id: str, file: Path, why: str) -> None:
+    def __init__(self, clip_id: str, file: Path | str, why: str) -> None:
         super().__init__(clip_id, file, why)
         self.clip_id, self.file, self.why = clip_id, file, why
 
@@ -81,24 +81,42 @@ class ClipStore:
         self._own_labels: dict[str, np.ndarray] = {}
 
     @classmethod
-    def open(cls, root: str | Path, *, sample_rate: int | None = None, num_classes: int | None = None) -> "ClipStore":
+    def open(
+        cls,
+        root: str | Path,
+        *,
+        sample_rate: int | None = None,
+        num_classes: int | None = None,
+        cache: str | Path | None = None,
+        cache_gb: float | None = None,
+    ) -> "ClipStore":
         """Open a finished store.
 
         Args:
-            root: folder of the store.
+            root: folder of the store, or its URL (s3://, gs://, https://, ...).
             sample_rate: what the model expects in Hz; a store at another rate is refused.
             num_classes: what the model expects; a store with another class list is refused.
+            cache, cache_gb: of a URL, see `remote_store.RemoteClipStore`.
 
         Raises:
             StoreError: no store, an unfinished or damaged one, moved or replaced files, or not what was expected.
         """
-        root = Path(root)
+        if is_url(root):
+            from panns.data.remote_store import RemoteClipStore
+
+            store: ClipStore = RemoteClipStore.open_url(str(root), cache, cache_gb)
+        else:
+            store = cls._open_folder(Path(root))
+        store._check_expected(sample_rate, num_classes)
+        return store
+
+    @classmethod
+    def _open_folder(cls, root: Path) -> "ClipStore":
         meta = _read_meta(root)
         try:
             store = cls(root, meta, load_columns(root))
         except (OSError, ValueError, EOFError) as error:
             raise StoreError(f"{root}: the index is damaged ({error}); delete the folder and make it anew") from error
-        store._check_expected(sample_rate, num_classes)
         for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
             _check_file(root, store.path[file], int(store.file_bytes[file]))
         return store
@@ -107,7 +125,7 @@ class ClipStore:
         return len(self.id)
 
     def __reduce__(self) -> tuple:
-        return type(self).open, (self.root,), self._own_labels  # a worker process maps the columns itself
+        return type(self)._open_folder, (self.root,), self._own_labels  # a worker process maps the columns itself
 
     def with_labels(self, label_ptr: np.ndarray, label_idx: np.ndarray) -> "ClipStore":
         """The same clips under other labels, which take the place of the index's columns of these names."""
@@ -117,19 +135,24 @@ class ClipStore:
         return other
 
     @property
-    def files(self) -> list[Path]:
+    def place(self) -> str:
+        """Where the store is, for people."""
+        return str(self.root)
+
+    @property
+    def files(self) -> list[Path | str]:
         """All files that hold clips."""
         return [self.file_path(file) for file in range(len(self.path))]
 
-    def file_path(self, file: int) -> Path:
-        """Where file number `file` lies."""
+    def file_path(self, file: int) -> Path | str:
+        """Where file number `file` lies, a path or a URL."""
         return self.root / os.fsdecode(self.path[file])
 
     def rows(self, splits: Sequence[str]) -> np.ndarray:
         """Row numbers of all clips of the named splits -> int64, in index order."""
         unknown = [split for split in splits if split not in self.splits]
         if unknown:
-            raise StoreError(f"{self.root}: no split {', '.join(unknown)}; this store has {', '.join(self.splits)}")
+            raise StoreError(f"{self.place}: no split {', '.join(unknown)}; this store has {', '.join(self.splits)}")
         return np.flatnonzero(np.isin(self.split, [self.splits.index(split) for split in splits]))
 
     def labels(self, row: int) -> np.ndarray:
@@ -171,10 +194,7 @@ class ClipStore:
 
     def read(self, row: int) -> np.ndarray:
         """Decode one clip -> int16 (frames,), as long as it is stored."""
-        number = self.file[row]
-        file = self._open_file(self.path[number], self.file_bytes[number])
-        nbytes = int(self.nbytes[row])
-        payload = os.pread(file.descriptor, nbytes, int(self.offset[row]))
+        nbytes, payload = int(self.nbytes[row]), self._payload(row)
         if len(payload) != nbytes:
             raise self._clip_error(row, f"{len(payload)} of {nbytes} bytes could be read: the file is truncated")
         if zlib.crc32(payload) != int(self.crc32[row]):
@@ -186,6 +206,15 @@ class ClipStore:
         if len(samples) != self.frames[row]:
             raise self._clip_error(row, f"{len(samples)} samples where the index has {self.frames[row]}")
         return samples
+
+    def prefetch(self, rows: np.ndarray) -> None:
+        """Say which clips are read next; only a store at a URL has use for it."""
+
+    def _payload(self, row: int) -> bytes:
+        """The bytes of one clip, fewer where its file is cut."""
+        number = self.file[row]
+        file = self._open_file(self.path[number], self.file_bytes[number])
+        return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
 
     def fingerprint(self, rows: np.ndarray) -> dict:
         """What a run was trained or scored on: counts, and a hash over ids, labels and crc32, sorted by id."""
@@ -206,17 +235,22 @@ class ClipStore:
     def _check_expected(self, sample_rate: int | None, num_classes: int | None) -> None:
         if sample_rate is not None and sample_rate != self.sample_rate:
             raise StoreError(
-                f"{self.root}: clips at {self.sample_rate} Hz where {sample_rate} Hz are expected; choose a model of "
+                f"{self.place}: clips at {self.sample_rate} Hz where {sample_rate} Hz are expected; choose a model of "
                 f"that rate, or pack the audio again with --sample-rate {sample_rate}"
             )
         if num_classes is not None and num_classes != self.num_classes:
             raise StoreError(
-                f"{self.root}: {self.num_classes} classes where {num_classes} are expected; set the number of classes "
+                f"{self.place}: {self.num_classes} classes where {num_classes} are expected; set the number of classes "
                 "of the model, or make the store with the other class list"
             )
 
     def _clip_error(self, row: int, why: str) -> ClipError:
         return ClipError(self.id[row].decode(), self.file_path(int(self.file[row])), why)
+
+
+def is_url(root: str | Path) -> bool:
+    """Whether a store is named by a URL, not by a folder."""
+    return "://" in str(root)
 
 
 def _read_meta(root: Path) -> dict:
@@ -225,12 +259,18 @@ def _read_meta(root: Path) -> dict:
     if not root.is_dir():
         raise StoreError(f"{root}: no such folder; make it with `panns pack` or `panns index`, or correct the path")
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        return parse_meta(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise StoreError(
             f"{root}: no finished store (meta.json is missing); an interrupted `panns pack` or `panns index` goes on "
             "when the same command is run again"
         ) from error
+
+
+def parse_meta(text: bytes, path: Path | str) -> dict:
+    """Content of a meta.json, of a format that this version reads."""
+    try:
+        meta = json.loads(text)
     except ValueError as error:
         raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
     if meta.get("format") != FORMAT:

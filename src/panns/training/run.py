@@ -26,7 +26,7 @@ SCIENCE = (
     "deterministic",
 )
 MACHINE = {  # how and where a run is computed, not what
-    "data": ("store", "root", "prepare", "num_threads", "num_workers"),
+    "data": ("store", "root", "prepare", "num_threads", "num_workers", "cache", "cache_gb"),
     "trainer": (
         "accelerator",
         "devices",
