@@ -46,6 +46,10 @@ format: $(READY) ## puts the code into the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: model-table
+model-table: $(READY) ## counts and times all models: the table in README.md and docs/models.png
+	$(BIN)/panns models --markdown README.md --picture docs/models.png
+
 .PHONY: bench-metrics
 bench-metrics: $(READY) ## mAP and AUC at AudioSet's size against scikit-learn
 	$(BIN)/python benchmarks/metrics.py

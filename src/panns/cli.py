@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module, one line of help)
     "merge": ("panns.commands.merge", "make one store of its parts, or of several stores"),
     "submit": ("panns.commands.submit", "import in parts on a SLURM cluster"),
     "info": ("panns.commands.info", "say what a store holds"),
+    "models": ("panns.commands.models", "list all models: published mAP, size, and speed on this machine"),
     "tag": ("panns.commands.tag", "say what is heard in audio files, by a model trained here"),
 }
 

@@ -11,11 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from panns.models.frontends import LogMel
 from panns.models.tagger import AudioTagger
 
+# Parameters of released classes that the released code never uses. The paper counts them; here they are not created.
 DEAD_PARAMETERS = {
-    "Wavegram_Cnn14: bn0, conv_block1": 37_824,
-    "DaiNet19: conv_block1.downsample, conv_block1.bn_downsample": 4_224,
-    "Cnn14_DecisionLevelAtt: att_block.bn_att": 1_054,
-}  # the paper's parameter counts hold these, which the released code never uses; here they are not created
+    "Wavegram_Cnn14": {"bn0": 128, "conv_block1": 37_696},
+    "DaiNet19": {"conv_block1.downsample": 4_096, "conv_block1.bn_downsample": 128},
+    "Cnn14_DecisionLevelAtt": {"att_block.bn_att": 1_054},
+}
 
 
 def num_parameters(model: nn.Module) -> int:
