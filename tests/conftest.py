@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from panns.data.importers import ManifestSource
+from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,6 +8,7 @@ from train import train
 from models.narrow_models import NARROW
 from panns.data.audioset import AudioSetSource
 from panns.data.demo.generate import generate
+from panns.data.forms.folder import AudioFolder
 from panns.data.packing import index
 from panns.zoo import list_models
 from runs import config
@@ -19,7 +20,7 @@ def demo(tmp_path_factory):
     root = tmp_path_factory.mktemp("demo")
     generate(root / "demo", num_train=12, num_eval=4, jobs=1)
     lists = [root / "demo" / f"{split}_segments.csv" for split in ("train", "eval")]
-    index(AudioSetSource(lists, root / "demo" / "audio"), root / "store", jobs=1, show_progress=False)
+    index(AudioSetSource(lists, AudioFolder(root / "demo" / "audio")), root / "store", jobs=1, show_progress=False)
     return root / "store"
 
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from panns.data.audioset import AudioSetSource, find_audio, match_stem
-from panns.data.importers import Esc50Source, ManifestSource, SourceError, split_labels
+from panns.data.audioset import AudioSetSource, match_entries, match_stem
+from panns.data.esc50 import Esc50Source
+from panns.data.forms.folder import AudioFolder
+from panns.data.importers import SourceError
 from panns.data.labels import LabelError, Segment, read_segments, write_segments
+from panns.data.manifest import ManifestSource
 from panns.data.report import KINDS, ImportReport
+from panns.data.tables import split_labels
 
 SHARED = Path(__file__).parents[3] / "shared"
 SPEECH, DOG = "/m/09x0r", "/m/0bt9lr"  # classes 0 and 74
@@ -56,11 +60,15 @@ def test_ids_with_underscores_and_digits_are_not_taken_apart():
     assert match_stem("other_30", starts) == (None, None)
 
 
-def test_find_audio_walks_folders_and_reports_what_fits_no_clip(tmp_path):
+def test_folders_are_walked_and_reports_what_fits_no_clip(tmp_path):
     touch(tmp_path, "b/Yone.wav", "a/one_30.flac", "two_30000.MP3", "two_20.mp3", "three.wav", "notes.txt", "two.json")
     report = ImportReport()
-    found = find_audio(tmp_path, {"one": 30.0, "two": 30.0}, report)
-    assert found == {"one": str(tmp_path / "a/one_30.flac"), "two": str(tmp_path / "two_30000.MP3")}
+    listed = {clip_id: Segment(clip_id, 30.0, 40.0, (SPEECH,)) for clip_id in ("one", "two")}
+    found = match_entries(AudioFolder(tmp_path).entries(report), listed, report)
+    assert {clip_id: entry.path for clip_id, entry in found.items()} == {
+        "one": str(tmp_path / "a/one_30.flac"),
+        "two": str(tmp_path / "two_30000.MP3"),
+    }
     assert kinds(report) == {"duplicate": 1, "unlisted": 2}
     details = {Path(f.path).name: f.detail for f in report.findings}
     assert details["two_20.mp3"] == "starts at 20, the list says 30 s"
@@ -79,7 +87,7 @@ def test_audioset_source(tmp_path):
     write_segments(tmp_path / "balanced_train_segments.csv", [*train, Segment("four", 1, 2, (SPEECH,))])
     touch(tmp_path / "audio", "one.wav", "two.wav", "three.wav", "four.wav")
     source = AudioSetSource(
-        [tmp_path / "eval_segments.csv", tmp_path / "balanced_train_segments.csv"], tmp_path / "audio"
+        [tmp_path / "eval_segments.csv", tmp_path / "balanced_train_segments.csv"], AudioFolder(tmp_path / "audio")
     )
     report = ImportReport()
     clips = {clip.id: clip for clip in source.clips(report)}
@@ -100,7 +108,7 @@ def test_audioset_source(tmp_path):
 def test_audio_folder_that_is_not_there(tmp_path):
     write_segments(tmp_path / "eval_segments.csv", [Segment("one", 0, 10, (SPEECH,))])
     with pytest.raises(SourceError, match=r"nowhere: no such folder; --audio"):
-        AudioSetSource([tmp_path / "eval_segments.csv"], tmp_path / "nowhere").clips(ImportReport())
+        AudioSetSource([tmp_path / "eval_segments.csv"], AudioFolder(tmp_path / "nowhere")).clips(ImportReport())
 
 
 def manifest(tmp_path: Path, text: str, **options) -> ManifestSource:
@@ -114,7 +122,7 @@ def test_manifest_with_quotes_folds_cuts_and_windows_line_ends(tmp_path):
     source, report = manifest(tmp_path, "\r\n".join(rows)), ImportReport()
     assert [label.name for label in source.classes] == ["cat", "cow", "dog"]
     assert source.splits == ["fold1", "fold2"]
-    assert [clip._replace(path=Path(clip.path).name) for clip in source.clips(report)] == [
+    assert [clip._replace(path=Path(clip.path).name)[:6] for clip in source.clips(report)] == [
         ("a_1500", "a.wav", 0, (0, 2), 1500, (1.5, 3.0)),
         ("a_4000", "a.wav", 1, (0, 1), 4000, (4.0, None)),
         ("sub/b.v2", "b.v2.wav", 1, (2,), 0, None),
@@ -219,6 +227,19 @@ def test_report_lists_findings_by_kind(tmp_path):
     report.write(tmp_path / "report.csv")
     lines = (tmp_path / "report.csv").read_text().splitlines()
     assert lines == ["id,path,what,detail", "c,,missing,", 'a,"a, b.wav",short,0.2 s', "b,b.wav,short,0.1 s"]
-    assert set(report.counts) == {"packed", *KINDS}
+    assert set(report.counts) == {"packed", "unchecked", *KINDS}
     with pytest.raises(ValueError, match="unknown finding 'shrt'"):
         report.add("shrt", "a")
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cell"),
+    [(",", '"dog,cat"'), (",", "dog;cat"), ("\t", "dog,cat"), ("\t", "dog; cat"), (";", "dog,cat")],
+)
+def test_tables_of_any_delimiter(delimiter, cell, tmp_path):
+    touch(tmp_path, "a.wav")
+    rows = [["labels", "path", "start"], [cell, "a.wav", "1.5"]]
+    source = manifest(tmp_path, "\n".join(delimiter.join(row) for row in rows) + "\n")
+    (clip,) = source.clips(ImportReport())
+    assert (clip.id, clip.labels) == ("a_1500", (0, 1))
+    assert [label.name for label in source.classes] == ["cat", "dog"]

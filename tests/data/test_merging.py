@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from holdings import LISTS, examples, panns_hdf5
+from holdings import source as holding_source
 from panns.cli import main
 from panns.data import merging, packing
-from panns.data.importers import ManifestSource
+from panns.data.forms.hdf5 import Hdf5Packs
 from panns.data.index import COLUMNS
+from panns.data.manifest import ManifestSource
 from panns.data.merging import MergeError, merge, merge_parts
 from panns.data.packing import PackError, index, pack
 from panns.data.parts import Part, PartError, part_folder
@@ -101,22 +104,22 @@ def test_parts_indexed_in_place(source, tmp_path):
 
 
 def test_an_interrupted_part_goes_on_and_a_finished_one_is_not_done_twice(source, tmp_path, monkeypatch):
-    work, worked = packing.pack_clip, []
+    work, worked = packing.pack_clips, []
 
-    def pack_clip(form, clip):
+    def pack_clips(form, unit):
         if len(worked) == 5:
             raise KeyboardInterrupt
-        worked.append(clip.id)
-        return work(form, clip)
+        worked.extend(clip.id for clip in unit)
+        return work(form, unit)
 
     with monkeypatch.context() as patch:
-        patch.setattr(packing, "pack_clip", pack_clip)
+        patch.setattr(packing, "pack_clips", pack_clips)
         with pytest.raises(KeyboardInterrupt):
             pack_parts(source, tmp_path / "out", 2)
     assert not (part_folder(tmp_path / "out", Part(1, 2)) / "meta.json").exists()
     with pytest.raises(MergeError, match=r"part 1-2 of 2 is not finished; run its command \(again\)"):
         merge_parts(tmp_path / "out")
-    monkeypatch.setattr(packing, "pack_clip", lambda form, clip: worked.append(clip.id) or work(form, clip))
+    monkeypatch.setattr(packing, "pack_clips", lambda form, unit: worked.extend(c.id for c in unit) or work(form, unit))
     pack_parts(source, tmp_path / "out", 2)
     pack_parts(source, tmp_path / "out", 2)
     assert len(worked) == len(set(worked)) == 23
@@ -158,7 +161,7 @@ def test_a_merge_that_stands_is_left_alone_until_a_part_is_made_anew(source, tmp
         patch.setattr(merging, "write_index", None)
         assert merge_parts(out).counts == first.counts
     shutil.rmtree(part_folder(out, Part(2, 3)))
-    soundfile.write(source.audio / "10.wav", np.full(800, 0.25), RATE)
+    soundfile.write(source.folder / "10.wav", np.full(800, 0.25), RATE)
     pack_parts(source, out, 3, [2])
     merge_stopped(monkeypatch, out, "index.tmp")
     merge_parts(out)
@@ -168,7 +171,7 @@ def test_a_merge_that_stands_is_left_alone_until_a_part_is_made_anew(source, tmp
 
 def test_parts_of_different_lists_are_no_store(source, tmp_path):
     pack_parts(source, tmp_path / "out", 4, [1, 2, 4])
-    (source.audio / "21.wav").unlink()
+    (source.folder / "21.wav").unlink()
     source = ManifestSource(source.manifest)
     pack_parts(source, tmp_path / "out", 4, [3])
     with pytest.raises(MergeError, match=r"parts/3-of-4: made of another list of clips .*delete its folder and run"):
@@ -199,7 +202,7 @@ def test_a_store_is_made_in_parts_or_not(source, tmp_path):
     with pytest.raises(PackError, match="is being made in parts; run the others with --part, then `panns merge"):
         pack(source, tmp_path / "parts", **FORM)
     pack(source, tmp_path / "whole", **FORM)
-    for folder, holds in ((tmp_path / "whole", "index"), (source.audio, r"00\.wav")):
+    for folder, holds in ((tmp_path / "whole", "index"), (source.folder, r"00\.wav")):
         with pytest.raises(PartError, match=f"holds {holds} and is no store in parts"):
             pack_parts(source, folder, 3, [2])
     for text in ("0/3", "4/3", "3", "a/b", "-1/3", "1/0"):
@@ -210,10 +213,10 @@ def test_a_store_is_made_in_parts_or_not(source, tmp_path):
 
 def one_split(source, name: str, keep) -> ManifestSource:
     lines = source.manifest.read_text().splitlines()
-    path = source.audio / f"{name}.csv"
+    path = source.folder / f"{name}.csv"
     path.write_text("\n".join([lines[0], *filter(keep, lines[1:])]) + "\n")
-    (source.audio / "classes.txt").write_text("cat\ncow\ndog\n")
-    return ManifestSource(path, class_list=source.audio / "classes.txt", name=name)
+    (source.folder / "classes.txt").write_text("cat\ncow\ndog\n")
+    return ManifestSource(path, class_list=source.folder / "classes.txt", name=name)
 
 
 def test_splits_packed_apart_make_one_store(source, tmp_path):
@@ -243,7 +246,7 @@ def test_stores_of_another_form_are_refused(source, tmp_path):
     with pytest.raises(MergeError, match=r"/b: differs from .*/a in clip_seconds; pack both with the same settings"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
     with pytest.raises(MergeError, match=r"audio: holds .* and no store; choose a new folder"):
-        merge([tmp_path / "a"], source.audio)
+        merge([tmp_path / "a"], source.folder)
 
 
 def test_commands(source, tmp_path, capsys):
@@ -259,3 +262,20 @@ def test_commands(source, tmp_path, capsys):
     assert main(["merge", out, "--out", str(tmp_path / "again"), "--name", "other"]) == 0
     assert ClipStore.open(tmp_path / "again").name == "other"
     assert content(tmp_path / "again") == content(tmp_path / "out")
+
+
+@pytest.mark.parametrize("command", [pack, index])
+def test_parts_of_files_of_many_clips(command, tmp_path):
+    packs = Hdf5Packs(
+        [panns_hdf5(tmp_path / f"{n}.h5", [None, *examples(split)]) for n, split in enumerate(LISTS)], "waveform"
+    )
+    options = {"jobs": 1, "show_progress": False} | ({"check": "sample"} if command is index else {})
+    command(holding_source(tmp_path, packs), tmp_path / "whole", **options)
+    for number in (3, 1, 2):
+        command(holding_source(tmp_path, packs), tmp_path / "out", part=Part(number, 3), **options)
+    report = merge_parts(tmp_path / "out")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    whole, merged = (ClipStore.open(tmp_path / name).meta for name in ("whole", "out"))
+    assert merged | {"index": None} == whole | {"index": None}
+    assert findings(tmp_path / "out") == findings(tmp_path / "whole")
+    assert (report.packed, report.unchecked) == (10, 10 if command is index else 0)

@@ -15,7 +15,7 @@ import soundfile
 from data.web import serve
 from panns.cli import main
 from panns.data import nearby, remote
-from panns.data.importers import ManifestSource
+from panns.data.manifest import ManifestSource
 from panns.data.packing import index, pack
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.remote_store import RemoteClipStore

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from panns.data import AudioSetDataModule, ClipStore, StoreError
-from panns.data.importers import ManifestSource
 from panns.data.labels import LabelError
+from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 from panns.data.quarantine import read_quarantine, write_quarantine
 

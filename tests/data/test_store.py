@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from panns.data.importers import ManifestSource
+from panns.data.manifest import ManifestSource
 from panns.data.packing import index, pack
 from panns.data.store import ClipError, ClipStore, StoreError
 

@@ -10,7 +10,7 @@ import struct
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import miniaudio
 import numpy as np
@@ -97,30 +97,38 @@ def encode_wav(samples: np.ndarray, sample_rate: int) -> bytes:
 WAV_HEADER_BYTES = 44  # what the standard library writes: RIFF 12, fmt 24, data 8
 
 
-def wav_data_range(path: str | Path) -> tuple[int, int]:
+def wav_data_range(audio: str | Path | bytes) -> tuple[int, int]:
     """(offset, nbytes) of the samples in a RIFF WAV file, as its header gives them.
 
     A header written to a pipe gives no length (0 or 0xFFFFFFFF): the range then ends with the file.
 
+    Args:
+        audio: path, or all bytes of the file.
+
     Raises:
         DecodeError: no RIFF WAV file, no data chunk, or a file that ends before its header says.
     """
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as file:
-        riff, _, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-        if riff != b"RIFF" or kind != b"WAVE":
-            raise DecodeError("no RIFF WAV file")
-        while len(chunk := file.read(8)) == 8:
-            name, nbytes = struct.unpack("<4sI", chunk)
-            if name != b"data":
-                file.seek(nbytes + nbytes % 2, io.SEEK_CUR)  # chunks start at even offsets
-                continue
-            offset = file.tell()
-            if nbytes == 0xFFFFFFFF or (nbytes == 0 and size > offset):
-                return offset, (size - offset) // 2 * 2
-            if offset + nbytes > size:
-                raise DecodeError(f"truncated: the header says {nbytes} bytes of samples, the file has {size - offset}")
-            return offset, nbytes
+    if isinstance(audio, bytes):
+        return _wav_data_range(io.BytesIO(audio), len(audio))
+    with Path(audio).open("rb") as file:
+        return _wav_data_range(file, Path(audio).stat().st_size)
+
+
+def _wav_data_range(file: BinaryIO, size: int) -> tuple[int, int]:
+    riff, _, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    if riff != b"RIFF" or kind != b"WAVE":
+        raise DecodeError("no RIFF WAV file")
+    while len(chunk := file.read(8)) == 8:
+        name, nbytes = struct.unpack("<4sI", chunk)
+        if name != b"data":
+            file.seek(nbytes + nbytes % 2, io.SEEK_CUR)  # chunks start at even offsets
+            continue
+        offset = file.tell()
+        if nbytes == 0xFFFFFFFF or (nbytes == 0 and size > offset):
+            return offset, (size - offset) // 2 * 2
+        if offset + nbytes > size:
+            raise DecodeError(f"truncated: the header says {nbytes} bytes of samples, the file has {size - offset}")
+        return offset, nbytes
     raise DecodeError("a WAV file without samples (no data chunk)")
 
 

@@ -1,12 +1,13 @@
-"""One audio file to one clip of a store: what runs in the worker processes of `pack` and `index`.
+"""One clip to one clip of a store: what runs in the worker processes of `pack`.
 
 Every fault is an answer, not an exception: one bad file among two million must not stop the others. What the answers
 mean is said in `panns.data.report`.
 """
 
+import io
 import math
-import os
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,28 +17,38 @@ import soundfile
 import soxr
 
 from panns.data import codecs
-from panns.data.importers import Clip
+from panns.data.importers import Clip, ReadError
 
 CLIPPED_SAMPLES = 10  # at full scale; a file normalised to its peak has one or two
+CLIPS_TRIED = 9
 PADDING_SECONDS = 0.1  # what codecs add at the end: cut without a word
 LOSSY_FRAMES_TOLERANCE = 2304  # two MP3 frames: decoders differ in how much padding they drop
 Findings = list[tuple[str, str]]  # (what, detail)
+Audio = str | bytes  # an audio file: its path, or all its bytes
 
 
 @dataclass(frozen=True)
 class ClipForm:
-    """What a store holds: sample rate in Hz, samples of a full clip, and the codec that `pack` writes."""
+    """What a store holds.
+
+    Attributes:
+        sample_rate: Hz.
+        clip_samples: of a full clip.
+        codec: what `pack` writes; MP3 is not encoded but copied.
+        check_every: `index` reads one in so many clips of bare samples; it reads all others.
+    """
 
     sample_rate: int
     clip_samples: int
     codec: int = codecs.FLAC
+    check_every: int = 1
 
 
 class Outcome(NamedTuple):
     """What became of one clip: its findings and, unless it was left out (`nbytes` 0), where its bytes lie.
 
     A packed clip has `payload`, a whole file in which the indexed bytes start at `offset`; one indexed in place has
-    none, and `offset` counts in the source file.
+    none, and `offset` counts in the source file. `crc32` 0: nobody has read the clip.
     """
 
     clip_id: str
@@ -58,47 +69,74 @@ class LeftOut(Exception):
         self.what, self.detail = what, detail
 
 
-def pack_clip(form: ClipForm, clip: Clip) -> Outcome:
-    """Decode one clip, cut it, mix it to mono, resample it (soxr HQ) and encode it."""
+def pack_clips(form: ClipForm, clips: Sequence[Clip]) -> list[Outcome]:
+    """Decode the clips of a unit, cut them, mix them to mono, resample them (soxr HQ) and encode them."""
+    return [pack_clip(form, clip, audio) for clip, audio in zip(clips, read_audio(clips), strict=True)]
+
+
+def pack_clip(form: ClipForm, clip: Clip, audio: Audio | ReadError) -> Outcome:
+    """The same for one clip, of which `read_audio` gave the audio."""
     findings: Findings = []
     try:
-        samples = _read_conditioned(form, clip, findings)
-        _examine(samples, form, findings)
+        if form.codec == codecs.MP3:
+            payload, samples = _copied(form, clip, audio, findings)
+        else:
+            payload, samples = b"", _conditioned(form, clip, audio, findings)
+        examine(samples, form, findings)
     except LeftOut as error:
         return Outcome(clip.id, [(error.what, error.detail)])
+    offset = 0
     if form.codec == codecs.FLAC:
-        payload, offset = codecs.encode_flac(samples, form.sample_rate), 0
-    else:
+        payload = codecs.encode_flac(samples, form.sample_rate)
+    elif form.codec == codecs.S16LE:
         payload, offset = codecs.encode_wav(samples, form.sample_rate), codecs.WAV_HEADER_BYTES
     crc32 = zlib.crc32(payload[offset:])
     return Outcome(clip.id, findings, payload, offset, len(payload) - offset, form.codec, len(samples), crc32)
 
 
-def locate_clip(form: ClipForm, clip: Clip) -> Outcome:
-    """Find the byte range of one clip in its own file, and decode it once to know that it can be read."""
-    findings: Findings = []
+def read_audio(clips: Sequence[Clip]) -> Iterator[Audio | ReadError]:
+    """The audio file of each clip of a unit, or what is wrong with it; a file of its own is not read but named."""
+    place = clips[0].place
+    if place is None:
+        yield from (clip.path for clip in clips)
+        return
+    done, fault = 0, ReadError("no more clips in the file")
     try:
-        with _open(clip.path) as file:
-            first, count = _window(file, form, clip, findings)
-            offset, nbytes, codec = _byte_range(file, form, clip, first, count)
-            frames = file.frames
-        with Path(clip.path).open("rb") as raw:
-            payload = os.pread(raw.fileno(), nbytes, offset)
-        samples = _decode(payload, codec, count if codec == codecs.S16LE else frames)
-        _examine(samples[: form.clip_samples], form, findings)
-    except LeftOut as error:
-        return Outcome(clip.id, [(error.what, error.detail)])
-    return Outcome(clip.id, findings, b"", offset, nbytes, codec, len(samples), zlib.crc32(payload))
+        for audio in place.read(clips[0].path, [clip.place for clip in clips]):
+            yield audio
+            done += 1
+    except (ReadError, OSError) as error:
+        fault = ReadError(str(error))
+    yield from [fault] * (len(clips) - done)
 
 
-def _open(path: str) -> soundfile.SoundFile:
+def source_rates(clips: Sequence[Clip]) -> list[tuple[Clip, int]]:
+    """Some clips from all over the list with the sample rates of their audio in Hz; unreadable ones are passed over."""
+    found = []
+    for clip in clips[:: max(1, len(clips) // CLIPS_TRIED)]:
+        try:
+            with open_audio(next(read_audio([clip]))) as file:
+                found.append((clip, file.samplerate))
+        except LeftOut:
+            continue
+    return found
+
+
+def open_audio(audio: Audio | ReadError) -> soundfile.SoundFile:
+    """Open an audio file of any form that soundfile reads.
+
+    Raises:
+        LeftOut: it cannot be read, or holds no samples.
+    """
     try:
-        if Path(path).stat().st_size == 0:
+        if isinstance(audio, ReadError):
+            raise audio
+        if not (Path(audio).stat().st_size if isinstance(audio, str) else audio):
             raise LeftOut("empty", "0 bytes")
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(audio if isinstance(audio, str) else io.BytesIO(audio))
         if file.format in ("WAV", "WAVEX"):
-            codecs.wav_data_range(path)  # libsndfile reads a truncated WAV without a word
-    except (soundfile.SoundFileError, codecs.DecodeError, OSError) as error:
+            codecs.wav_data_range(audio)  # libsndfile reads a truncated WAV without a word
+    except (soundfile.SoundFileError, codecs.DecodeError, ReadError, OSError) as error:
         raise LeftOut("unreadable", str(error)) from error
     except TypeError as error:  # soundfile's answer to a headerless .raw file
         raise LeftOut("unreadable", "raw samples without a header: convert them to WAV") from error
@@ -107,7 +145,7 @@ def _open(path: str) -> soundfile.SoundFile:
     return file
 
 
-def _window(file: soundfile.SoundFile, form: ClipForm, clip: Clip, findings: Findings) -> tuple[int, int]:
+def window(file: soundfile.SoundFile, form: ClipForm, clip: Clip, findings: Findings) -> tuple[int, int]:
     """First frame and number of frames of the clip in its file, at the rate of the file."""
     start, end = clip.cut or (0.0, None)
     first = round(start * file.samplerate)
@@ -120,10 +158,51 @@ def _window(file: soundfile.SoundFile, form: ClipForm, clip: Clip, findings: Fin
     return first, min(last - first, wanted)
 
 
-def _read_conditioned(form: ClipForm, clip: Clip, findings: Findings) -> np.ndarray:
-    with _open(clip.path) as file:
+def as_it_is(file: soundfile.SoundFile, form: ClipForm, first: int, count: int) -> str:
+    """Why the bytes of an audio file cannot be the clip; "" if they can."""
+    if file.samplerate != form.sample_rate:
+        return f"{file.samplerate} Hz where the store has {form.sample_rate} Hz"
+    if file.channels != 1:
+        return f"{file.channels} channels"
+    if codecs.codec_of(file.format, file.subtype) != codecs.S16LE and (first > 0 or count < file.frames // 2):
+        return f"a part of a longer {file.format} file"
+    return ""
+
+
+def decode_checked(payload: bytes, codec: int, frames: int) -> np.ndarray:
+    """Decode what shall be stored as the store will -> int16 (frames,).
+
+    Raises:
+        LeftOut: damaged, or not of the length that its header gives.
+    """
+    try:
+        samples = codecs.decode(payload, codec)
+    except codecs.NonFiniteError as error:
+        raise LeftOut("non_finite", str(error)) from error
+    except codecs.DecodeError as error:
+        raise LeftOut("unreadable", str(error)) from error
+    tolerance = LOSSY_FRAMES_TOLERANCE if codec in (codecs.MP3, codecs.VORBIS) else 0
+    if abs(len(samples) - frames) > tolerance:
+        raise LeftOut("unreadable", f"truncated or damaged: {len(samples)} of {frames} samples could be read")
+    return samples
+
+
+def examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
+    """Note what is worth knowing about the samples of a clip, as the reader will see them."""
+    samples = samples[: form.clip_samples]
+    if not samples.any():
+        raise LeftOut("silent", f"{len(samples)} zero samples")
+    if len(samples) < form.clip_samples:
+        findings.append(("short", f"{len(samples) / form.sample_rate:.3f} s"))
+    clipped = np.count_nonzero((samples == 32767) | (samples <= -32767))
+    if clipped >= CLIPPED_SAMPLES:
+        findings.append(("clipped", f"{clipped} samples at full scale"))
+
+
+def _conditioned(form: ClipForm, clip: Clip, audio: Audio | ReadError, findings: Findings) -> np.ndarray:
+    with open_audio(audio) as file:
         rate = file.samplerate
-        first, count = _window(file, form, clip, findings)
+        first, count = window(file, form, clip, findings)
         try:
             file.seek(first)
             waveform = file.read(count, dtype="float32", always_2d=True)
@@ -139,39 +218,14 @@ def _read_conditioned(form: ClipForm, clip: Clip, findings: Findings) -> np.ndar
     return codecs.to_int16(mono[: form.clip_samples])
 
 
-def _byte_range(file: soundfile.SoundFile, form: ClipForm, clip: Clip, first: int, count: int) -> tuple[int, int, int]:
-    """(offset, nbytes, codec) of the clip; LeftOut where no byte range is the clip."""
-    if file.samplerate != form.sample_rate:
-        raise LeftOut("needs_pack", f"{file.samplerate} Hz where the store has {form.sample_rate} Hz")
-    if file.channels != 1:
-        raise LeftOut("needs_pack", f"{file.channels} channels")
-    codec = codecs.codec_of(file.format, file.subtype)
-    if codec == codecs.S16LE:
-        return codecs.wav_data_range(clip.path)[0] + 2 * first, 2 * count, codec
-    if first > 0 or count < file.frames // 2:
-        raise LeftOut("needs_pack", f"a part of a longer {file.format} file")
-    return 0, Path(clip.path).stat().st_size, codec
-
-
-def _decode(payload: bytes, codec: int, frames: int) -> np.ndarray:
-    try:
-        samples = codecs.decode(payload, codec)
-    except codecs.NonFiniteError as error:
-        raise LeftOut("non_finite", str(error)) from error
-    except codecs.DecodeError as error:
-        raise LeftOut("unreadable", str(error)) from error
-    tolerance = LOSSY_FRAMES_TOLERANCE if codec in (codecs.MP3, codecs.VORBIS) else 0
-    if abs(len(samples) - frames) > tolerance:
-        raise LeftOut("unreadable", f"truncated or damaged: {len(samples)} of {frames} samples could be read")
-    return samples
-
-
-def _examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
-    """Note what is worth knowing about the samples of a clip."""
-    if not samples.any():
-        raise LeftOut("silent", f"{len(samples)} zero samples")
-    if len(samples) < form.clip_samples:
-        findings.append(("short", f"{len(samples) / form.sample_rate:.3f} s"))
-    clipped = np.count_nonzero((samples == 32767) | (samples <= -32767))
-    if clipped >= CLIPPED_SAMPLES:
-        findings.append(("clipped", f"{clipped} samples at full scale"))
+def _copied(form: ClipForm, clip: Clip, audio: Audio | ReadError, findings: Findings) -> tuple[bytes, np.ndarray]:
+    """The clip's own bytes, and what they decode to."""
+    with open_audio(audio) as file:
+        first, count = window(file, form, clip, findings)
+        why = as_it_is(file, form, first, count) or (file.format != "MP3" and f"{file.format}, not MP3")
+        frames = file.frames
+    if why:
+        raise LeftOut("needs_encoding", why)
+    payload = Path(audio).read_bytes() if isinstance(audio, str) else audio
+    assert isinstance(payload, bytes)
+    return payload, decode_checked(payload, codecs.MP3, frames)

@@ -19,7 +19,7 @@ CLIP_COLUMNS = {  # one row a clip
     "codec": "u1",  # position in codecs.CODECS
     "frames": "i4",  # samples in the payload
     "start_ms": "i4",  # where the clip starts in its source
-    "crc32": "u4",  # of the payload
+    "crc32": "u4",  # of the payload; 0: unknown
 }
 LABEL_COLUMNS = {"label_ptr": "i8", "label_idx": "u2"}  # labels of row i: label_idx[label_ptr[i]:label_ptr[i + 1]]
 TEXT_COLUMNS = ("id", "path")  # one row a clip; one row a file, relative to the store or absolute

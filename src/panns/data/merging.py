@@ -117,6 +117,7 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
     for store in stores:
         report.findings += read_report(store.root / "report.csv").findings
         report.packed += len(store)
+        report.unchecked += int(np.count_nonzero(store.crc32 == 0))
     if not report.packed:
         raise MergeError(f"{out}: none of the {len(stores)} parts has a clip; {stores[0].root / 'report.csv'} says why")
     splits = list(dict.fromkeys(split for store in stores for split in store.splits))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from panns.data.audioset import AudioSetSource
 from panns.data.demo.generate import generate
-from panns.data.importers import Esc50Source
+from panns.data.esc50 import Esc50Source
+from panns.data.forms.folder import AudioFolder
 from panns.data.packing import index, pack
 from panns.data.store import StoreError
 
@@ -24,7 +25,8 @@ def make_demo(store: Path, root: str | Path) -> None:
 
 def demo_source(root: Path) -> AudioSetSource:
     """The demo set as `index` takes it."""
-    return AudioSetSource([root / "train_segments.csv", root / "eval_segments.csv"], root / "audio", name="demo")
+    segments = [root / "train_segments.csv", root / "eval_segments.csv"]
+    return AudioSetSource(segments, AudioFolder(root / "audio"), name="demo")
 
 
 def make_esc50(store: Path, root: str | Path) -> None:

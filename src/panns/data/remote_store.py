@@ -7,7 +7,6 @@ batch is there; a clip of 10 s is one request of 60 to 640 kB, and those of a ba
 import logging
 import os
 import shutil
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +100,7 @@ class RemoteClipStore(ClipStore):
             raise self._clip_error(row, str(error)) from error
 
     def _kept(self, row: int, payload: bytes) -> bytes:
-        if zlib.crc32(payload) == int(self.crc32[row]):
+        if self._is_indexed(row, payload):
             self.nearby.put(row, payload)
         return payload
 

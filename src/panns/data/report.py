@@ -19,17 +19,22 @@ LEFT_OUT = {
     "duplicate": "its id is taken by an earlier clip or file; that one is kept",
     "no_label": "none of its labels is in the class list",
     "needs_pack": "cannot be read where it lies: use `panns pack`",
+    "needs_encoding": "no mono MP3 of the store's rate to copy: use --codec flac or pcm",
     "unlisted": "an audio file of no listed clip",
+    "empty_row": "a row without a name, of a file that was missing when the pack was made",
+    "damaged_file": "a file of many clips that cannot be read, or not to its end: its clips are missing",
 }
 KEPT = {
     "short": "shorter than a clip: stored at its true length, the reader adds zeros",
     "long": "longer than a clip by more than 0.1 s: only its first seconds are stored",
     "clipped": "10 samples or more at full scale",
     "upsampled": "source rate below the store's: nothing above half the source rate",
+    "label_differs": "has other labels in its source: those of the official list are stored",
     "unknown_label": "a label is not in the class list: the others are kept",
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT
+UNCHECKED = {"unchecked": "never read, and so without a checksum: `--check all` reads every clip"}
 
 
 class Finding(NamedTuple):
@@ -42,10 +47,15 @@ class Finding(NamedTuple):
 
 
 class ImportReport:
-    """Findings of one import; `packed` is the number of clips in the store."""
+    """Findings of one import.
+
+    Attributes:
+        packed: clips in the store.
+        unchecked: those of them that nobody has read yet.
+    """
 
     def __init__(self) -> None:
-        self.packed = 0
+        self.packed = self.unchecked = 0
         self.findings: list[Finding] = []
 
     def add(self, what: str, clip_id: str, path: str | Path = "", detail: str = "") -> None:
@@ -58,7 +68,7 @@ class ImportReport:
     def counts(self) -> dict[str, int]:
         """Clips in the store, then findings by kind, zeros included."""
         found = Counter(finding.what for finding in self.findings)
-        return {"packed": self.packed} | {what: found[what] for what in KINDS}
+        return {"packed": self.packed, "unchecked": self.unchecked} | {what: found[what] for what in KINDS}
 
     def write(self, path: Path) -> None:
         """Write one row a finding: `id,path,what,detail`, by kind, then by id."""
@@ -74,7 +84,7 @@ def _position(order: dict[str, int], finding: Finding) -> tuple[int, Finding]:
 
 
 def read_report(path: Path) -> ImportReport:
-    """The report that `ImportReport.write` wrote; `packed` is not in it."""
+    """The report that `ImportReport.write` wrote; `packed` and `unchecked` are not in it."""
     report = ImportReport()
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         report.findings = [Finding(*row) for row in list(csv.reader(file))[1:]]
@@ -85,7 +95,7 @@ def print_counts(counts: dict[str, int], console: Console | None = None) -> None
     """Print the counts of a report as a table."""
     table = Table("", Column("clips", justify="right"), "what it means", box=None)
     table.add_row("packed", f"{counts['packed']:,}", "clips in the store")
-    for title, kinds in (("left out", LEFT_OUT), ("in the store, but", KEPT)):
+    for title, kinds in (("left out", LEFT_OUT), ("in the store, but", UNCHECKED | KEPT)):
         _add_section(table, title, [(what, counts.get(what, 0), kinds[what]) for what in kinds])
     (console or Console()).print(table)
 

@@ -14,10 +14,15 @@ R = TypeVar("R")
 ITEMS_AHEAD = 8  # a worker: enough to keep all busy behind a slow item, little memory
 
 
-def ordered_map(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Generator[R, None, None]:
+def ordered_map(
+    work: Callable[[T], R], items: Sequence[T], jobs: int, ahead: int = ITEMS_AHEAD
+) -> Generator[R, None, None]:
     """Results in the order of the items, whatever the number of processes; with one job, in this process.
 
     Closing the generator waits for the items at work and drops the others.
+
+    Args:
+        ahead: items that are at work or wait for their turn, a process.
     """
     if jobs == 1 or not items:
         yield from map(work, items)
@@ -28,7 +33,7 @@ def ordered_map(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Genera
         try:
             for item in items:
                 waiting.append(_submit(pool, work, item))
-                if len(waiting) >= jobs * ITEMS_AHEAD:
+                if len(waiting) >= jobs * ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -1,0 +1,52 @@
+"""AST's JSON manifests: `{"data": [{"wav": path, "labels": "/m/..,/m/.."}]}`, 16 kHz FLAC named `<id>_<start>.flac`.
+
+PSLA, SSAST, CAV-MAE and others use the same form.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from panns.data.audioset import Entry
+from panns.data.importers import SourceError
+from panns.data.report import ImportReport
+from panns.data.tables import read_ast
+
+
+@dataclass(frozen=True)
+class AstManifests:
+    """Audio files that AST manifests list.
+
+    Args:
+        manifests: the JSON files.
+        folder: where the audio is now, if it has moved: paths are taken from there, as they are or by file name.
+    """
+
+    manifests: Sequence[Path]
+    folder: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """The manifests: their paths say where the audio is."""
+        return [Path(path) for path in self.manifests] + ([] if self.folder is None else [Path(self.folder)])
+
+    def entries(self, report: ImportReport) -> Iterator[Entry]:
+        """Every file that is there; one that is not is reported as missing with its clip."""
+        first, found = "", False
+        for manifest in self.manifests:
+            for item in read_ast(Path(manifest)):
+                path, first = self._where(item.path, Path(manifest)), first or item.path
+                if path is not None:
+                    found = True
+                    mids = tuple(mid.strip() for mid in item.labels.split(",") if mid.strip())
+                    yield Entry((path.stem,), str(path), mids=mids)
+        if not found:
+            raise SourceError(
+                f"{self.manifests[0]}: none of its files is there, the first is {first}; --audio says where they are"
+            )
+
+    def _where(self, path: str, manifest: Path) -> Path | None:
+        places = [Path(path), Path(manifest.parent, path)]
+        if self.folder is not None:
+            places = [Path(self.folder, path.lstrip("/")), Path(self.folder, Path(path).name)]
+        return next((place for place in places if place.is_file()), None)

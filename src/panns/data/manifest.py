@@ -1,0 +1,119 @@
+"""One's own data, listed in a file: one clip a row."""
+
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from panns.data.importers import Clip, ClipList, SourceError
+from panns.data.labels import ClassLabel, audioset_classes, class_index, read_classes
+from panns.data.report import ImportReport
+from panns.data.tables import LINE, read_ast, read_rows, split_labels
+
+
+@dataclass(frozen=True)
+class ManifestSource:
+    """One's own data: a table with columns `path,labels` and any of `start,end` (seconds), `fold` or `split`.
+
+    Columns are separated by commas, tabs, `;` or `|`; labels by `;`, or by `,` where that does not separate columns.
+    The JSON that AST and its relatives train on is read too. Paths are relative to `audio_folder`, or to the manifest's
+    folder.
+
+    Args:
+        manifest: the table.
+        class_list: file with the classes (see `labels.read_classes`), or "audioset"; default: all in the data, sorted.
+        audio_folder: folder that the paths start from.
+        name: name of the store.
+    """
+
+    manifest: Path
+    class_list: Path | str | None = None
+    audio_folder: Path | None = None
+    name: str = "own"
+    single_label: bool = False
+    clip_seconds: float = 10.0
+
+    COLUMNS = ("path", "labels", "start", "end", "fold", "split")
+
+    @property
+    def audio(self) -> list[Path]:
+        """The folder that paths start from."""
+        return [self.folder]
+
+    @property
+    def folder(self) -> Path:
+        """The same, by itself."""
+        return Path(self.audio_folder or self.manifest.parent)
+
+    @property
+    def lists(self) -> list[Path]:
+        """The manifest, and the class list where it is a file."""
+        own = self.class_list is not None and self.class_list != "audioset"
+        return [self.manifest, Path(str(self.class_list))] if own else [self.manifest]
+
+    @cached_property
+    def classes(self) -> list[ClassLabel]:
+        """The class list given, or all labels in the data, sorted."""
+        if self.class_list is not None:
+            return audioset_classes() if self.class_list == "audioset" else read_classes(self.class_list)
+        names = sorted({label for row in self._rows for label in split_labels(row["labels"], ())})
+        if not names:
+            raise SourceError(f"{self.manifest}: no row has a label; fill the column `labels`")
+        return [ClassLabel(name, name) for name in names]
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Splits in the data, sorted: column `split`, or fold 1 -> `fold1`; `train` where there is neither."""
+        return sorted({self._split(row) for row in self._rows})
+
+    @cached_property
+    def _rows(self) -> list[dict[str, str]]:
+        if self.manifest.suffix == ".json":
+            return [{"path": item.path, "labels": item.labels} for item in read_ast(self.manifest)]
+        rows = list(read_rows(self.manifest, required=("path", "labels")))
+        if "fold" in rows[0] and "split" in rows[0]:
+            raise SourceError(f"{self.manifest}: columns `fold` and `split` both name the split; keep one")
+        return rows
+
+    def _split(self, row: dict[str, str]) -> str:
+        if "fold" in row:
+            return f"fold{row['fold']}"
+        return row.get("split", "train")
+
+    def clips(self, report: ImportReport) -> list[Clip]:
+        """Rows whose file is there and whose labels are known."""
+        clips, names = ClipList(self.classes, report), class_index(self.classes)
+        for column in sorted(set(self._rows[0]) - {*self.COLUMNS, LINE}):
+            report.add("ignored_column", "", self.manifest, f"{column}: read are {', '.join(self.COLUMNS)}")
+        for row in self._rows:
+            path = os.path.normpath(self.folder / row["path"])
+            cut = self._cut(row)
+            clip_id = self._clip_id(path) + (f"_{round(cut[0] * 1000)}" if cut else "")
+            if not Path(path).is_file():
+                report.add("missing", clip_id, path)
+            elif clips.is_new(clip_id, path):
+                start_ms = round(cut[0] * 1000) if cut else 0
+                split = self.splits.index(self._split(row))
+                clips.add(Clip(clip_id, path, split, (), start_ms, cut), split_labels(row["labels"], names))
+        return clips.clips
+
+    def _clip_id(self, path: str) -> str:
+        """The path from the audio folder on, without its extension; a file outside keeps its whole path."""
+        folder = os.path.normpath(self.folder)
+        inside = os.path.relpath(path, folder)
+        return str(Path(path.lstrip("/") if inside.startswith("..") else inside).with_suffix(""))
+
+    def _cut(self, row: dict[str, str]) -> tuple[float, float | None] | None:
+        start, end = row.get("start", ""), row.get("end", "")
+        if not start and not end:
+            return None
+        try:
+            cut = (float(start or 0), float(end) if end else None)
+        except ValueError:
+            cut = (-1.0, None)
+        if not (0 <= cut[0] < math.inf) or (cut[1] is not None and not cut[0] < cut[1] < math.inf):
+            raise SourceError(
+                f"{self.manifest}, line {row[LINE]}: start {start!r} and end {end!r} must be seconds, 0 <= start < end"
+            )
+        return cut

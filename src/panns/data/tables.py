@@ -1,0 +1,82 @@
+"""Lists of clips as people write them: tables with a header, and the JSON of AST."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from panns.data.importers import SourceError
+from panns.data.labels import read_lines
+
+LINE = "line number"  # key under which a row keeps where it stands
+DELIMITERS = (",", "\t", ";", "|")
+
+
+class AstItem(NamedTuple):
+    """One clip of an AST manifest; labels are mids separated by commas."""
+
+    path: str
+    labels: str
+
+
+def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Rows of a table with a header, by column name, each with its line number under `LINE`.
+
+    Its columns are separated by the one of `DELIMITERS` that makes the required names appear in the first line.
+
+    Raises:
+        SourceError: no rows, a column missing, or a row with more or fewer fields than the header.
+    """
+    lines = read_lines(path)
+    delimiter = next((d for d in DELIMITERS if set(required) <= set(_cells(lines[0], d))), ",")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in next(reader, [])]
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise SourceError(
+            f"{path}: the first line must name the columns, with {', '.join(required)} among them; found {lines[0]!r}"
+        )
+    empty = True
+    for fields in reader:
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            raise SourceError(
+                f"{path}, line {reader.line_num}: {len(fields)} fields where the header has {len(header)}; put a field "
+                f"that holds {delimiter!r} in double quotes"
+            )
+        empty = False
+        yield dict(zip(header, (field.strip() for field in fields), strict=True)) | {LINE: str(reader.line_num)}
+    if empty:
+        raise SourceError(f"{path}: no rows below the header; list one clip a line")
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+
+
+def read_ast(path: Path) -> list[AstItem]:
+    """Clips of a manifest of AST, PSLA, SSAST and others: `{"data": [{"wav": path, "labels": "/m/..,/m/.."}]}`.
+
+    Raises:
+        SourceError: no such JSON, or no clips in it.
+    """
+    try:
+        items = json.loads("\n".join(read_lines(path)))["data"]
+        found = [AstItem(str(item["wav"]), str(item["labels"])) for item in items]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f'{path}: not of the form {{"data": [{{"wav": path, "labels": "/m/..,/m/.."}}, ...]}} '
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if not found:
+        raise SourceError(f"{path}: no clips in its list `data`")
+    return found
+
+
+def split_labels(cell: str, known: Iterable[str]) -> list[str]:
+    """Labels of one cell: a known name as it stands, else separated by `;`, else by `,`."""
+    if cell in known:
+        return [cell]
+    return [label.strip() for label in cell.split(";" if ";" in cell else ",") if label.strip()]
