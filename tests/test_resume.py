@@ -34,6 +34,7 @@ def test_killed_run_ends_bit_equal(tones, tmp_path, left_alone):
     for stop, code in (
         (stop_at("SIGKILL", 1), -9),  # before the first checkpoint
         (stop_at("SIGKILL", 4, validating=True), -9),  # in the first epoch's validation
+        (stop_at("SIGKILL", 4), -9),  # right after an epoch
         (stop_at("SIGTERM", 5), 143),  # told to stop: saves first
         (stop_at("SIGKILL", 7), -9),  # in mid-epoch, after a checkpoint at step 6
         (stop_at("SIGINT", 9), 130),

@@ -187,7 +187,11 @@ class AudioSetDataModule(pl.LightningDataModule):
             rank=self._rank,
             world_size=world_size,
         )
-        return self._loader(self.store, plan, self.transform)
+        loader = self._loader(self.store, plan, self.transform)
+        if self.trainer is not None:  # Lightning itself hands the position back in mid-epoch, but not between epochs
+            for state in self.trainer.fit_loop._combined_loader_states_to_load:
+                loader.load_state_dict(state)
+        return loader
 
     def val_dataloader(self) -> ClipLoader:
         """Loader of this rank's share of the validation clips."""
