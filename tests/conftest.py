@@ -1,7 +1,10 @@
 """Fixtures that several tests share."""
 
 import csv
+import importlib.util
 import os
+import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 import soundfile
 import torch
 
+from mirror import released, server  # noqa: F401 - fixtures
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 
@@ -45,3 +49,28 @@ def tones(tmp_path_factory) -> Path:
         csv.writer(file).writerows(rows)
     index(ManifestSource(root / "clips.csv"), root / "store", clip_seconds=1.0, jobs=1, show_progress=False)
     return root / "store"
+
+
+@pytest.fixture(scope="session")
+def reference(shared):
+    """The module that makes checkpoints under released names, and has what the released code computed from them."""
+    spec = importlib.util.spec_from_file_location("reference_weights", shared / "parity" / "reference_weights.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    spec.loader.exec_module(module)
+    sys.dont_write_bytecode = before
+    fill = module._fill
+
+    @lru_cache(maxsize=60)  # variants share most weights
+    def cached(name, shape, kind, seed):
+        return fill(name, list(shape), kind, seed).astype("float32")
+
+    module._fill = lambda name, shape, kind, seed: cached(name, tuple(shape), kind, seed)
+    return module
+
+
+@pytest.fixture
+def no_init(monkeypatch):
+    """Leaves weights as they come: for tests that load some, or look at shapes alone."""
+    for name in ("kaiming_uniform_", "xavier_uniform_"):
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *args, **kwargs: tensor)

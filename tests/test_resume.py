@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from panns.training.checkpoints import load_checkpoint
+from panns.weights.files import load_checkpoint
 from runs import start
 
 EVERYTHING_RANDOM = ("augmentation=mixup_specaugment", "callbacks.last.every_n_steps=3", "data.num_threads=2")

@@ -12,10 +12,10 @@ from train import train
 
 from panns import create_model, load
 from panns.data import AudioSetDataModule
-from panns.training.checkpoints import load_checkpoint
 from panns.training.overrides import check_overrides
 from panns.training.run import Run, config_hash
 from panns.training.task import NonFiniteLossError, TaggingTask, start_at_prior
+from panns.weights.files import load_checkpoint
 from runs import ROOT, config, small, start
 
 DEEPER = ("model.backbone.depth=4", "model.backbone.base_channels=8", "model.frontend.n_mels=64", "optimizer.lr=3e-3")
@@ -174,6 +174,7 @@ def test_two_processes_do_not_share_a_folder(tones, tmp_path):
         ("model=cnn15", "cnn14"),
         ("augmentation=mixup_specaug", "mixup_specaugment"),
         ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
+        ("checkpoint=a/Cnn14_mAP=0.431.pth", "\"checkpoint='a/Cnn14_mAP=0.431.pth'\""),
     ],
 )
 def test_typos_are_refused_with_what_there_is(tmp_path, typo, says, capsys):

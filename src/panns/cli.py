@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module, one line of help)
     "submit": ("panns.commands.submit", "import in parts on a SLURM cluster"),
     "info": ("panns.commands.info", "say what a store holds"),
     "models": ("panns.commands.models", "list all models: published mAP, size, and speed on this machine"),
+    "download": ("panns.commands.download", "fetch weights that the authors of PANNs released"),
     "tag": ("panns.commands.tag", "say what is heard in audio files, by a model trained here"),
 }
 

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from panns.models import AudioTagger
+from panns.weights.files import CheckpointError
+from panns.weights.loading import load_weights
+from panns.weights.reading import read_weights
 
 TRUSTED = "panns.models."  # a checkpoint may name nothing else to be called
 
@@ -26,35 +29,23 @@ def load(path: str | Path) -> AudioTagger:
     """
     from hydra.utils import instantiate
 
-    checkpoint = _read(Path(path))
-    about = checkpoint["hyper_parameters"]
-    config, classes = about["model"], about["classes"]
-    for target in _targets(config):
+    try:
+        weights = read_weights(Path(path))
+    except CheckpointError as error:
+        raise NotOurCheckpointError(str(error)) from error
+    if weights.config is None:
+        raise NotOurCheckpointError(
+            f"{path} was not written by train.py: it holds {weights.source}, not how the model is built. "
+            "Name the model: panns.create_model(name, checkpoint=...)."
+        )
+    for target in _targets(weights.config):
         if not target.startswith(TRUSTED):
             raise NotOurCheckpointError(
                 f"{path} asks for {target!r}; only classes of {TRUSTED[:-1]} are built from a checkpoint."
             )
-    model: AudioTagger = instantiate({**config, "num_classes": len(classes)})
-    weights = {
-        name.removeprefix("model."): w for name, w in checkpoint["state_dict"].items() if name.startswith("model.")
-    }
-    model.load_state_dict(weights)
-    model.classes, model.exclusive = classes, about["exclusive"]
+    model: AudioTagger = instantiate({**weights.config, "num_classes": weights.num_classes})
+    load_weights(model, weights)
     return model.eval()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from panns.training.checkpoints import CheckpointError, load_checkpoint
-
-    try:
-        checkpoint = load_checkpoint(path)
-    except CheckpointError as error:
-        raise NotOurCheckpointError(str(error)) from error
-    if not isinstance(checkpoint, dict) or not {"hyper_parameters", "state_dict"} <= checkpoint.keys():
-        raise NotOurCheckpointError(
-            f"{path} was not written by train.py; released checkpoints: create_model(name, checkpoint=...)."
-        )
-    return checkpoint
 
 
 def _targets(config: Any) -> Iterator[str]:

@@ -1,11 +1,17 @@
 """The named models by name, from Python: built from the same presets as `python train.py model=NAME`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
-from panns.models import AudioTagger, load_released
+from panns.models import AudioTagger
+from panns.weights.cache import locate
+from panns.weights.loading import load_weights
+from panns.weights.reading import read_weights
 
 PARTS = ("frontend", "backbone", "head")
+
+logger = logging.getLogger(__name__)
 
 
 def config_dir() -> Path:
@@ -29,30 +35,44 @@ def list_models() -> list[str]:
 
 
 def create_model(name: str, checkpoint: str | Path | None = None, **overrides: Any) -> AudioTagger:
-    """Builds a model by name, freshly initialised or with released weights.
+    """Builds a model by name, freshly initialised or with weights.
 
     Args:
         name: One of `list_models()`.
-        checkpoint: A checkpoint that the authors of PANNs released; see `panns.models.load_released`.
+        checkpoint: "released" for what the authors of PANNs released for this model, downloaded if need be; or a file:
+            one of theirs, one fine-tuned from theirs, a checkpoint of `train.py`. The model has as many classes as the
+            file unless `num_classes` says otherwise, which leaves the classifier as initialised, with a warning.
         **overrides: Keys of the preset, dotted where nested, as after `model.` on the command line:
             `create_model("cnn14", num_classes=50, **{"backbone.depth": 4})`. The parts are choices: `head="frame"`.
 
     Raises:
         ValueError: If the name or a key is unknown, or the checkpoint is of another model.
     """
+    if name not in list_models():
+        raise ValueError(f"No model {name!r}: choose one of {', '.join(list_models())}.")
+    if checkpoint is None:
+        return _build(name, overrides)
+    weights = read_weights(locate(checkpoint, name))
+    model = _build(name, {"num_classes": weights.num_classes} | overrides)
+    loaded = load_weights(model, weights)
+    if loaded.fresh:
+        logger.warning("%s", loaded)
+    return model
+
+
+def _build(name: str, overrides: dict[str, Any]) -> AudioTagger:
     from hydra.errors import HydraException, InstantiationException
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    if name not in list_models():
-        raise ValueError(f"No model {name!r}: choose one of {', '.join(list_models())}.")
+    overrides = dict(overrides)
     parts = {part: overrides.pop(part) for part in PARTS if part in overrides}
     try:
         config = _compose(name, parts)
         for key, value in overrides.items():
             OmegaConf.update(config, key, value, force_add=False)
-        model: AudioTagger = instantiate(config)
+        return instantiate(config)
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):
             raise error.__cause__ from None
@@ -61,9 +81,6 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
         raise ValueError(
             f"create_model({name!r}) cannot take {parts | overrides}: {str(error).splitlines()[0]}"
         ) from error
-    if checkpoint is not None:
-        load_released(model, checkpoint)
-    return model
 
 
 def _compose(name: str, parts: dict[str, str]) -> Any:

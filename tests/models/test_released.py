@@ -1,11 +1,8 @@
-"""Loading released checkpoints: what is loaded, what is left out, what is refused."""
-
-import logging
+"""Released weights: what is recognised, what is left out, what is refused."""
 
 import pytest
 import torch
 
-from panns.models import load_released
 from panns.models.released import convert_released, recognise
 from panns.zoo import create_model
 
@@ -66,36 +63,17 @@ def test_a_missing_parameter_is_refused(reference):
         convert_released(state, create_model("cnn6"))
 
 
-def test_loads_a_file_and_keeps_a_fresh_classifier_for_other_classes(reference, tmp_path, caplog):
-    path = tmp_path / "Cnn6_mAP=0.343.pth"
-    torch.save(reference.checkpoint("Cnn6"), path)
-    full = create_model("cnn6", checkpoint=path)
-    model = create_model("cnn6", num_classes=50)
-    before = model.head.classifier.weight.clone()
-    with caplog.at_level(logging.WARNING):
-        report = load_released(model, path)
-    assert report.source == "Cnn6"
+def test_a_classifier_of_other_classes_is_left_out(reference, no_init):
+    weights, report = convert_released(shapes(reference, "Cnn6"), create_model("cnn6", num_classes=50))
     assert report.fresh == ("head.classifier.weight", "head.classifier.bias")
-    assert "another number of classes" in caplog.text
-    assert torch.equal(model.head.classifier.weight, before)
-    assert torch.equal(model.head.fc.weight, full.head.fc.weight)
-    assert not torch.equal(full.head.fc.weight, create_model("cnn6").head.fc.weight)
+    assert not {*report.fresh} & {*weights}
 
 
-def test_other_files_are_refused(tmp_path):
-    model = create_model("cnn6")
-    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    (tmp_path / "text.pth").write_text("mAP=0.343")
-    torch.save({"model": {"layer.weight": torch.zeros(3)}}, tmp_path / "foreign.pth")
-    torch.save({"model": {}, "code": print}, tmp_path / "code.pth")
-    for name, why in (
-        ("other.ckpt", "no released PANNs checkpoint"),
-        ("text.pth", "cannot be read"),
-        ("foreign.pth", "no released PANNs model"),
-        ("code.pth", "cannot be read"),
-    ):
-        with pytest.raises(ValueError, match=why) as error:
-            load_released(model, tmp_path / name)
-        assert name in str(error.value)
-    with pytest.raises(FileNotFoundError):
-        load_released(model, tmp_path / "missing.pth")
+def test_a_model_of_ones_own_is_refused(reference):
+    class Mine(torch.nn.Module):
+        pass
+
+    model = create_model("cnn6", **{"backbone.base_channels": 4})
+    model.backbone = Mine()
+    with pytest.raises(ValueError, match="no released weights fit a model with Mine"):
+        convert_released(shapes(reference, "Cnn6"), model)

@@ -5,7 +5,6 @@ from panns.models.folding import fold_batch_norms
 from panns.models.frontends import Augment, LogMel, Raw
 from panns.models.heads import ClipHead, FrameHead, TaggingOutput, upsample_frames
 from panns.models.mobilenet import MobileNetV1, MobileNetV2
-from panns.models.released import load_released
 from panns.models.resnet import ResNet
 from panns.models.tagger import AudioTagger
 from panns.models.waveform import DaiNet, LeeNet, Res1dNet
@@ -29,6 +28,5 @@ __all__ = [
     "Wavegram",
     "WavegramLogMel",
     "fold_batch_norms",
-    "load_released",
     "upsample_frames",
 ]

@@ -1,22 +1,25 @@
-"""Loads the checkpoints that the authors of PANNs released (Zenodo 3987831) into the models of this package."""
+"""Turns the weights that the authors of PANNs released (Zenodo 3987831) into those of this package's models."""
 
-import logging
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from panns.models.frontends import LogMel
-from panns.models.released_names import BACKBONES, CONSTANTS, FRONTENDS, HEADS, MEL_FILTERS, SIGNATURES, Rule
+from panns.models.released_names import (
+    BACKBONES,
+    CONSTANTS,
+    FRONTENDS,
+    HEADS,
+    MEL_FILTERS,
+    NOT_RELEASED,
+    SIGNATURES,
+    Rule,
+)
 from panns.models.tagger import AudioTagger
 
 CLASSIFIERS = ("head.classifier.", "head.attention.")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,45 +38,18 @@ class ReleasedReport:
     fresh: tuple[str, ...]
 
 
-def load_released(model: AudioTagger, path: str | Path) -> ReleasedReport:
-    """Loads a released checkpoint file into a model of the same architecture.
-
-    Args:
-        model: Whatever its number of classes: where that differs from the file's, the classifier stays as
-            initialised, which is logged as a warning.
-        path: As released: a file holding {"model": {name: tensor}}.
-
-    Raises:
-        ValueError: If the file is no released checkpoint, or one of another model; says which.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, Mapping) or not isinstance(content.get("model"), Mapping):
-        raise ValueError(f'{path} is no released PANNs checkpoint: these hold their weights under "model".')
-    try:
-        weights, report = convert_released(content["model"], model)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    model.load_state_dict(weights, strict=not report.fresh)
-    if report.fresh:
-        logger.warning(
-            "%s has another number of classes than the model: %s left as initialised.", path, ", ".join(report.fresh)
-        )
-    return report
-
-
 def recognise(state: Mapping[str, Tensor]) -> str:
-    """Released state dict -> the released class it belongs to, or "no released PANNs model"."""
+    """Released state dict -> the released class it belongs to, or NOT_RELEASED."""
     for name, keys in SIGNATURES:
         if all(key in state and shape in (None, tuple(state[key].shape)) for key, shape in keys.items()):
             return name
-    return "no released PANNs model"
+    return NOT_RELEASED
 
 
 def convert_released(state: Mapping[str, Tensor], model: AudioTagger) -> tuple[dict[str, Tensor], ReleasedReport]:
     """Released state dict -> state dict of the model, and what was left out.
+
+    Where the number of classes differs, the classifier is left out.
 
     Raises:
         ValueError: If a released name is unknown to the model, or one of the model's is missing or has another shape.
@@ -81,7 +57,7 @@ def convert_released(state: Mapping[str, Tensor], model: AudioTagger) -> tuple[d
     source = recognise(state)
     _check_mel_filters(state, model, source)
     targets = model.state_dict()
-    rules = CONSTANTS + FRONTENDS[type(model.frontend)] + BACKBONES[type(model.backbone)] + HEADS[type(model.head)]
+    rules = _rules(model)
     weights: dict[str, Tensor] = {}
     dropped, fresh = [], []
     for name, value in state.items():
@@ -100,6 +76,13 @@ def convert_released(state: Mapping[str, Tensor], model: AudioTagger) -> tuple[d
             f"these are the weights of {source}: they lack {len(missing)} of this model's, such as {min(missing)}."
         )
     return weights, ReleasedReport(source, tuple(dropped), tuple(fresh))
+
+
+def _rules(model: AudioTagger) -> tuple[Rule, ...]:
+    try:
+        return CONSTANTS + FRONTENDS[type(model.frontend)] + BACKBONES[type(model.backbone)] + HEADS[type(model.head)]
+    except KeyError as error:
+        raise ValueError(f"no released weights fit a model with {error.args[0].__name__}.") from None
 
 
 def _rename(name: str, rules: tuple[Rule, ...], source: str) -> str | None:

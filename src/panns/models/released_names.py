@@ -17,6 +17,8 @@ from panns.models.wavegram import Wavegram, WavegramLogMel
 Rule = tuple[str, str | None]  # released name (regular expression) -> our name, or None: dropped on purpose
 
 MEL_FILTERS = "logmel_extractor.melW"
+NOT_RELEASED = "no released PANNs model"
+CLASSIFIERS = ("fc_audioset.", "att_block.cla.", "att_block.att.")  # one row a class
 
 
 def _block(released: str, ours: str) -> tuple[Rule, ...]:

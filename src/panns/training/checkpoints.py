@@ -1,7 +1,6 @@
 """Checkpoints, whole or absent: written on a schedule, after each epoch, and when the run is told to stop."""
 
 import os
-import pickle
 import signal
 from pathlib import Path
 from types import FrameType
@@ -13,6 +12,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
 from panns.training.loggers import HistoryLogger
+from panns.weights.files import load_checkpoint
 
 LAST = "last.ckpt"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -24,10 +24,6 @@ class Interrupted(SystemExit):
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
         self.signum = signum
-
-
-class CheckpointError(ValueError):
-    """A checkpoint cannot be used for this run."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -62,21 +58,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Reads a checkpoint of this project; nothing in it is executed."""
         return load_checkpoint(Path(path))
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint to the CPU with weights_only=True.
-
-    Raises:
-        CheckpointError: there is no such file, or it is not a checkpoint.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint {path}.")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise CheckpointError(f"{path} is damaged or no checkpoint ({reason}).") from error
 
 
 class SaveLast(Checkpoint):

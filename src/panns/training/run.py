@@ -11,10 +11,13 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from panns.training.checkpoints import LAST, CheckpointError, load_checkpoint
+from panns.training.checkpoints import LAST
+from panns.weights.files import CheckpointError, load_checkpoint
+from panns.weights.loading import differences
 
 SCIENCE = (
     "model",
+    "checkpoint",
     "data",
     "sampler",
     "augmentation",
@@ -49,7 +52,7 @@ def science(cfg: DictConfig) -> dict[str, Any]:
     """The part of a configuration that decides the result."""
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
-    kept = {key: plain[key] for key in SCIENCE if key in plain}
+    kept = {key: plain[key] for key in SCIENCE if plain.get(key) is not None}
     for key, names in MACHINE.items():
         kept[key] = {name: value for name, value in (kept.get(key) or {}).items() if name not in names}
     return kept
@@ -146,17 +149,9 @@ def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[s
     saved = checkpoint.get("state_dict")
     if saved is None:
         raise CheckpointError(f"{path} holds no training state, so no run can go on from it.")
-    missing, foreign = sorted(parameters.keys() - saved.keys()), sorted(saved.keys() - parameters.keys())
-    differ = sorted(k for k in saved.keys() & parameters.keys() if saved[k].shape != parameters[k].shape)
-    if missing or foreign or differ:
-        shape = (
-            f"{differ[0]} is {tuple(saved[differ[0]].shape)} there and {tuple(parameters[differ[0]].shape)} here"
-            if differ
-            else ""
-        )
+    if found := differences(saved, parameters):
         raise CheckpointError(
-            f"{path} is of another model: {len(missing)} parameters missing in it, {len(foreign)} foreign, "
-            f"{len(differ)} of another shape; {shape or f'for example {(missing + foreign)[0]}'}. "
+            f"{path} is of another model: {found}. "
             "Compose the model it was trained with (.hydra/config.yaml beside it)."
         )
     before = checkpoint.get("hyper_parameters", {}).get("fingerprint", fingerprint)

@@ -1,0 +1,55 @@
+"""Reads checkpoint files without running anything that is in them."""
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+NUMBERS = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used."""
+
+
+def load_checkpoint(path: Path) -> Any:
+    """Reads a checkpoint to the CPU with weights_only=True: tensors, arrays of numbers, and plain containers.
+
+    Raises:
+        CheckpointError: there is no such file, or it is not a checkpoint.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint {path}.")
+    try:
+        with torch.serialization.safe_globals(_arrays()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path} {_what_it_is(path, error)}.") from error
+
+
+def _arrays() -> list[Any]:
+    """What NumPy arrays and numbers are rebuilt with, under old and new names: some released files have them inside."""
+    rebuild, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+    names = [f"numpy.{core}.multiarray" for core in ("core", "_core")]
+    functions = [(rebuild, f"{name}._reconstruct") for name in names] + [(scalar, f"{name}.scalar") for name in names]
+    return [*functions, np.ndarray, np.dtype, *(type(np.dtype(name)) for name in NUMBERS)]
+
+
+def _what_it_is(path: Path, error: Exception) -> str:
+    """What a file is that cannot be read as a checkpoint."""
+    with path.open("rb") as file:
+        start = file.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        return "is a web page, not a checkpoint: download the file itself"
+    reason = re.sub(r"\s+", " ", str(error))
+    if found := re.search(r"[Uu]nsupported (?:global: )?(?:GLOBAL|class) (\S+)", reason):
+        return (
+            f"holds an object of Python code ({found[1]}), which is not run here: save the weights alone, "
+            "torch.save(model.state_dict(), path)"
+        )
+    if found := re.search(r"WeightsUnpickler error: (.{1,80}?)(?:\.? Check the documentation|$)", reason):
+        reason = found[1]
+    return f"is damaged or no checkpoint ({reason.partition('. ')[0] or type(error).__name__})"

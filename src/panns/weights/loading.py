@@ -1,0 +1,100 @@
+"""Puts weights that were read into a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from panns.models import AudioTagger
+from panns.models.released import convert_released
+from panns.weights.files import CheckpointError
+from panns.weights.reading import Weights
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of the weights in a file.
+
+    Attributes:
+        weights: As they were read.
+        classifier: What the classifier starts from, in words.
+        fresh: Names of the model's weights that stay as initialised.
+        dropped: Names in the file that are left out on purpose.
+    """
+
+    weights: Weights
+    classifier: str
+    fresh: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.weights.path} ({self.weights.source}); classifier: {self.classifier}"
+
+
+def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
+    """Loads weights into a model of the same architecture.
+
+    The classifier goes by class names where the model (`model.classes`) and the file have them: rows are taken in the
+    model's order, and if the file lacks one of the classes, all of the classifier stays as initialised. Without names
+    the numbers of classes have to agree. A model that has no class names takes over the file's with its classifier.
+
+    Raises:
+        CheckpointError: the weights are of another model; says which.
+    """
+    rows, words = _rows(model, weights)
+    state = {name: w[rows] if name.startswith(weights.classifiers) else w for name, w in weights.state.items()}
+    if weights.config is None:
+        try:
+            ours, report = convert_released(state, model)
+        except ValueError as error:
+            raise CheckpointError(f"{weights.path}: {error}") from error
+    else:
+        ours, report = _of_same_model(state, model, weights), None
+    fresh = tuple(model.load_state_dict(ours, strict=False).missing_keys)
+    if not fresh and not model.classes:
+        model.classes, model.exclusive = list(weights.classes), weights.exclusive
+    return Loaded(weights, words, fresh, report.dropped if report else ())
+
+
+def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:
+    """-> the rows of the file's classifier that the model's starts from, in its order; none if it stays fresh."""
+    every, count = list(range(weights.num_classes)), model.num_classes
+    if not (model.classes and weights.classes):
+        if count == weights.num_classes:
+            return every, f"all {count} classes"
+        return [], f"fresh, as {count} classes are wanted"
+    place = {name: row for row, name in enumerate(weights.classes)}
+    unknown = [name for name in model.classes if name not in place]
+    if unknown:
+        return [], f"fresh, as {len(unknown)} of {count} classes are not in the file, such as {unknown[0]!r}"
+    rows = [place[name] for name in model.classes]
+    return rows, f"all {count} classes" if rows == every else f"the rows of the {count} classes wanted, by name"
+
+
+def _of_same_model(state: Mapping[str, Tensor], model: AudioTagger, weights: Weights) -> dict[str, Tensor]:
+    wanted = model.state_dict()
+    if found := differences(state, wanted, but=weights.classifiers):
+        raise CheckpointError(f"{weights.path} ({weights.source}) is of another model: {found}.")
+    return {name: value for name, value in state.items() if value.shape == wanted[name].shape}
+
+
+def differences(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor], but: tuple[str, ...] = ()) -> str | None:
+    """-> how many parameters differ between file and model, and one of them; None if they agree.
+
+    Args:
+        saved: State dict of the file.
+        wanted: State dict of the model.
+        but: How the names of those begin whose shape does not matter.
+    """
+    missing, foreign = sorted(wanted.keys() - saved.keys()), sorted(saved.keys() - wanted.keys())
+    both = [name for name in sorted(saved.keys() & wanted.keys()) if not (but and name.startswith(but))]
+    reshaped = [name for name in both if saved[name].shape != wanted[name].shape]
+    if not (missing or foreign or reshaped):
+        return None
+    example = f"for example {(missing + foreign)[0]}" if missing or foreign else ""
+    if reshaped:
+        name = reshaped[0]
+        example = f"{name} is {tuple(saved[name].shape)} there and {tuple(wanted[name].shape)} here"
+    return (
+        f"{len(missing)} parameters missing in it, {len(foreign)} foreign, {len(reshaped)} of another shape; {example}"
+    )

@@ -1,0 +1,127 @@
+"""What a checkpoint file holds for a model, whoever wrote it: decided by its content, not by its name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from panns.data.labels import audioset_classes
+from panns.models.released import CLASSIFIERS as OUR_CLASSIFIERS
+from panns.models.released import recognise
+from panns.models.released_names import CLASSIFIERS as RELEASED_CLASSIFIERS
+from panns.models.released_names import NOT_RELEASED
+from panns.weights.catalog import RELEASED, released_files
+from panns.weights.files import CheckpointError, load_checkpoint
+
+CONTAINERS = ("model", "state_dict")  # where files keep their state dict, if they do not hold it bare
+WRAPPERS = ("module.", "model.", "base.")  # put before every name by DataParallel, Lightning, Transfer_Cnn14
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What was read from a checkpoint.
+
+    Attributes:
+        path: The file.
+        source: What it is, in words.
+        state: The weights, under the released names or under ours.
+        classifiers: How the names of what has one row a class begin.
+        num_classes: How many rows.
+        classes: Display names of these rows; empty where they are not known.
+        exclusive: Whether the classes exclude each other (softmax).
+        config: How to build the model: of `train.py`'s checkpoints, which hold it; None of others.
+    """
+
+    path: Path
+    source: str
+    state: Mapping[str, Tensor]
+    classifiers: tuple[str, ...]
+    num_classes: int
+    classes: list[str] = field(default_factory=list)
+    exclusive: bool = False
+    config: Mapping[str, Any] | None = None
+
+
+def read_weights(path: Path) -> Weights:
+    """Reads the weights that a model can start from.
+
+    Args:
+        path: A file that the authors released, one under the same names (a state dict, bare or as "model", as saved
+            by DataParallel or panns_transfer_to_gtzan), or a checkpoint of `train.py`.
+
+    Raises:
+        CheckpointError: the file is none of these; says what it is.
+    """
+    _check_exists(path)
+    content = load_checkpoint(path)
+    if is_trained(content):
+        return _trained(path, content)
+    return _released(path, content)
+
+
+def is_trained(content: Any) -> bool:
+    """Whether this is a checkpoint of `train.py`."""
+    about = content.get("hyper_parameters") if isinstance(content, Mapping) else None
+    return isinstance(about, Mapping) and {"model", "classes", "exclusive"} <= about.keys() and "state_dict" in content
+
+
+def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
+    about, classes = content["hyper_parameters"], list(content["hyper_parameters"]["classes"])
+    weights = content["state_dict"]
+    state = {name.removeprefix("model."): w for name, w in weights.items() if name.startswith("model.")}
+    if _rows(state, OUR_CLASSIFIERS) != len(classes):
+        raise CheckpointError(
+            f"{path} is damaged: it names {len(classes)} classes, which are not those of its weights."
+        )
+    source = f"checkpoint of train.py, {len(classes)} classes"
+    exclusive, config = bool(about["exclusive"]), about["model"]
+    return Weights(path, source, state, OUR_CLASSIFIERS, len(classes), classes, exclusive, config)
+
+
+def _rows(state: Mapping[str, Tensor], classifiers: tuple[str, ...]) -> int | None:
+    """-> number of classes, None without a classifier."""
+    return next((len(value) for name, value in state.items() if name.startswith(classifiers)), None)
+
+
+def _released(path: Path, content: Any) -> Weights:
+    state = _state_dict(path, content)
+    transferred = "fc_transfer.weight" in state  # Transfer_Cnn14: a new classifier on Cnn14, with log-softmax
+    if transferred:
+        state = {
+            name.removeprefix("base.").replace("fc_transfer.", "fc_audioset."): value
+            for name, value in state.items()
+            if not name.startswith("base.fc_audioset.")
+        }
+    name, rows = recognise(state), _rows(state, RELEASED_CLASSIFIERS)
+    if name == NOT_RELEASED or rows is None:
+        lack = "without a classifier" if name != NOT_RELEASED else f"such as {min(state)}"
+        raise CheckpointError(f"{path} holds {len(state)} tensors of {name}, {lack}.")
+    audioset = [label.name for label in audioset_classes()]
+    classes = audioset if rows == len(audioset) and not transferred else []
+    source = f"released weights of {name}, {rows} classes"
+    return Weights(path, source, state, RELEASED_CLASSIFIERS, rows, classes, transferred)
+
+
+def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+    """The state dict in a file, without what wrappers put before the names."""
+    if isinstance(content, Mapping):
+        content = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        inside = f"{', '.join(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
+        raise CheckpointError(f"{path} holds no weights but {inside or 'nothing'}.")
+    if not content:
+        raise CheckpointError(f"{path} holds an empty state dict.")
+    state = {str(name): value for name, value in content.items()}
+    while prefix := next((word for word in WRAPPERS if all(name.startswith(word) for name in state)), None):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _check_exists(path: Path) -> None:
+    names = {file.name: file.preset for file in released_files().values()}
+    if not path.exists() and path.name in names:
+        raise CheckpointError(
+            f"There is no file {path}; `panns download {names[path.name]}` and checkpoint={RELEASED} fetch it."
+        )

@@ -1,0 +1,80 @@
+"""Reading checkpoint files: nothing in them is run, and what cannot be read is named."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from panns.weights.files import CheckpointError, load_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "damaged or no checkpoint"),
+        (b"not a checkpoint", "damaged or no checkpoint"),
+        (b"PK\x03\x04 cut off", "damaged or no checkpoint"),
+        (b"\n<!DOCTYPE html>\n<html lang=en>", "is a web page"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, content, says):
+    path = tmp_path / "bad.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"bad\.ckpt.*{says}") as error:
+        load_checkpoint(path)
+    assert "weights_only" not in str(error.value)  # PyTorch's advice is to trust the file
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    path = tmp_path / "a.ckpt"
+    torch.save({"w": torch.zeros(10000)}, path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_checkpoint_is_not_run(tmp_path, zipped):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    path = tmp_path / "evil.ckpt"
+    torch.save({"state_dict": Evil()}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"Python code \(posix\.mkdir\)"):
+        load_checkpoint(path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_pickled_model_is_told_from_its_weights(tmp_path):
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "model.pth")
+    with pytest.raises(CheckpointError, match=r"torch\.nn\.modules\.linear\.Linear.*save the weights alone"):
+        load_checkpoint(tmp_path / "model.pth")
+
+
+@pytest.mark.parametrize("core", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_the_sampler_that_some_released_files_hold(tmp_path, core):
+    """Written by PyTorch 1.x and NumPy 1.x: no zip archive, arrays under NumPy's former name."""
+    sampler = {
+        "indexes_per_class": [np.arange(5), np.arange(3)],
+        "queue": [1, np.int64(0)],
+        "pointers_of_classes": [0, 0],
+    }
+    path = tmp_path / "Cnn14_16k_mAP=0.438.pth"
+    content = {"iteration": 3, "model": {"w": torch.arange(3.0)}, "sampler": sampler}
+    torch.save(content, path, _use_new_zipfile_serialization=False, pickle_protocol=2)
+    written = path.read_bytes()
+    assert b"cnumpy._core.multiarray\n" in written or b"cnumpy.core.multiarray\n" in written
+    for name in (b"numpy._core.multiarray", b"numpy.core.multiarray"):
+        written = written.replace(b"c" + name + b"\n", b"c" + core + b"\n")
+    path.write_bytes(written)
+    read = load_checkpoint(path)
+    assert read["model"]["w"].tolist() == [0, 1, 2]
+    assert [list(indexes) for indexes in read["sampler"]["indexes_per_class"]] == [[0, 1, 2, 3, 4], [0, 1, 2]]
+    assert read["sampler"]["queue"] == [1, 0]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no checkpoint .*none\.ckpt"):
+        load_checkpoint(tmp_path / "none.ckpt")

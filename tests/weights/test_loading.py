@@ -1,0 +1,216 @@
+"""Weights from any file that people have: which forms are read, which classifier rows are taken, what is refused."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from panns import create_model, load
+from panns.data.labels import audioset_classes
+from panns.trained import NotOurCheckpointError
+from panns.weights.files import CheckpointError
+from panns.weights.loading import load_weights
+from panns.weights.reading import read_weights
+from runs import checkpoint
+
+NAMES = [label.name for label in audioset_classes()]
+TINY = {"backbone.base_channels": 4, "backbone.depth": 2}  # the model that runs.checkpoint writes
+WAVE = 0.1 * torch.randn(1, 32000, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def leenet(reference):
+    """A small released state dict."""
+    return reference.checkpoint("LeeNet11")["model"]
+
+
+def saved(path: Path, content) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def with_classes(state, count):
+    """As a user would have fine-tuned it: the first rows of the classifier are its classes."""
+    return {name: w[:count] if name.startswith("fc_audioset.") else w for name, w in state.items()}
+
+
+def logits(model):
+    with torch.no_grad():
+        return model.eval()(WAVE).clip_logits
+
+
+def test_a_released_file_with_its_class_names(leenet, tmp_path):
+    model = create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", {"iteration": 540000, "model": leenet}))
+    assert model.classes == NAMES
+    assert not model.exclusive
+    assert torch.equal(model.head.classifier.weight, leenet["fc_audioset.weight"])
+    assert torch.equal(model.head.fc.weight, leenet["fc1.weight"])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda state: state,
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"model": {f"module.{name}": w for name, w in state.items()}, "optimizer": {"lr": 0.1}},
+        lambda state: {"state_dict": {f"model.module.{name}": w for name, w in state.items()}},
+        lambda state: {"model": {f"base.{name}": w for name, w in state.items()}},
+    ],
+)
+def test_forms_that_people_have(form, leenet, tmp_path):
+    model = create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", form(leenet)))
+    expected = create_model("leenet11", checkpoint=saved(tmp_path / "b.pth", {"model": leenet}))
+    assert torch.equal(logits(model), logits(expected))
+
+
+def test_a_fine_tuned_file_brings_its_classifier(leenet, tmp_path, caplog):
+    path = saved(tmp_path / "mine.pth", {"model": with_classes(leenet, 10)})
+    with caplog.at_level(logging.WARNING):
+        model = create_model("leenet11", checkpoint=path)
+    assert model.num_classes == 10
+    assert model.classes == []  # the file does not name them
+    assert torch.equal(model.head.classifier.weight, leenet["fc_audioset.weight"][:10])
+    assert not caplog.records
+
+
+def test_another_number_of_classes_leaves_the_classifier_fresh(leenet, tmp_path, caplog):
+    path = saved(tmp_path / "mine.pth", {"model": leenet})
+    with caplog.at_level(logging.WARNING):
+        torch.manual_seed(0)
+        model = create_model("leenet11", checkpoint=path, num_classes=50)
+    assert "mine.pth (released weights of LeeNet11, 527 classes); classifier: fresh, as 50 classes" in caplog.text
+    torch.manual_seed(0)
+    assert torch.equal(model.head.classifier.weight, create_model("leenet11", num_classes=50).head.classifier.weight)
+    assert torch.equal(model.head.fc.weight, leenet["fc1.weight"])
+    assert model.classes == []
+
+
+def test_transfer_cnn14_of_the_gtzan_code(leenet, tmp_path):
+    """Its forward: log_softmax(fc_transfer(base(x)["embedding"])); the AudioSet classifier inside is not used."""
+    transfer = {"fc_transfer.weight": torch.randn(10, 512), "fc_transfer.bias": torch.randn(10)}
+    state = {f"base.{name}": w for name, w in leenet.items()} | transfer
+    for form in (state, {f"module.{name}": w for name, w in state.items()}):
+        model = create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", {"iteration": 10000, "model": form}))
+        assert model.exclusive
+        with torch.no_grad():
+            output = model.eval()(WAVE)
+            expected = output.embedding @ transfer["fc_transfer.weight"].T + transfer["fc_transfer.bias"]
+        torch.testing.assert_close(output.clip_logits, expected)
+        torch.testing.assert_close(model.probabilities(WAVE), expected.softmax(-1))
+
+
+def test_classes_are_matched_by_name(leenet, tmp_path):
+    wanted = ["Dog", "Speech", "Steam whistle"]
+    model = create_model("leenet11", num_classes=3)
+    model.classes = list(wanted)
+    loaded = load_weights(model, read_weights(saved(tmp_path / "a.pth", leenet)))
+    rows = [NAMES.index(name) for name in wanted]
+    assert torch.equal(model.head.classifier.weight, leenet["fc_audioset.weight"][rows])
+    assert torch.equal(model.head.classifier.bias, leenet["fc_audioset.bias"][rows])
+    assert "the rows of the 3 classes wanted, by name" in str(loaded)
+    assert loaded.fresh == ()
+
+
+def test_equal_numbers_of_other_classes_are_not_taken_for_the_same(leenet, tmp_path):
+    """527 classes of one's own are not AudioSet's."""
+    model = create_model("leenet11")
+    model.classes = [*NAMES[:-1], "my class"]
+    before = model.head.classifier.weight.clone()
+    loaded = load_weights(model, read_weights(saved(tmp_path / "a.pth", leenet)))
+    assert "fresh, as 1 of 527 classes are not in the file, such as 'my class'" in str(loaded)
+    assert {*loaded.fresh} == {"head.classifier.weight", "head.classifier.bias"}
+    assert torch.equal(model.head.classifier.weight, before)
+    assert torch.equal(model.head.fc.weight, leenet["fc1.weight"])
+    assert all(name.startswith(("spectrogram_extractor.", "logmel_extractor.")) for name in loaded.dropped)
+
+
+def test_attention_is_of_the_classes_too(tmp_path, reference, no_init):
+    entries = reference.MANIFEST["Cnn14_DecisionLevelAtt"]["entries"]
+    state = {name: torch.zeros(shape) for name, shape, _ in entries}
+    for part in ("att", "cla"):
+        state[f"att_block.{part}.bias"] = torch.arange(527.0)
+    model = create_model("cnn14_decision_level_att", num_classes=2)
+    model.classes = ["Dog", "Speech"]
+    loaded = load_weights(model, read_weights(saved(tmp_path / "a.pth", state)))
+    rows = [NAMES.index("Dog"), 0]
+    assert model.head.classifier.bias.tolist() == model.head.attention.bias.tolist() == rows
+    assert {"att_block.bn_att.weight"} < {*loaded.dropped}
+
+
+def test_our_own_checkpoints(tmp_path, caplog):
+    expected = checkpoint(tmp_path / "a.ckpt", exclusive=True)
+    model = create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY)
+    assert torch.equal(logits(model), logits(expected))
+    assert model.classes == ["a", "b", "c"]
+    assert model.exclusive
+    with caplog.at_level(logging.WARNING):
+        other = create_model("cnn10", checkpoint=tmp_path / "a.ckpt", num_classes=4, **TINY)
+    assert "fresh" in caplog.text
+    assert torch.equal(other.head.fc.weight, expected.head.fc.weight)
+    assert other.head.classifier.weight.shape[0] == 4
+    permuted = create_model("cnn10", num_classes=2, **TINY)
+    permuted.classes = ["c", "a"]
+    load_weights(permuted, read_weights(tmp_path / "a.ckpt"))
+    assert torch.equal(permuted.head.classifier.weight, expected.head.classifier.weight[[2, 0]])
+
+
+def test_our_own_checkpoint_of_another_model(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=r"a\.ckpt \(checkpoint of train.py, 3 classes\) is of another model: 0"):
+        create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | {"backbone.base_channels": 8})
+    with pytest.raises(CheckpointError, match=r"is of another model: \d+ parameters missing in it, 0 foreign"):
+        create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | {"backbone.depth": 3})
+
+
+def test_a_released_file_of_another_model(leenet, tmp_path):
+    path = saved(tmp_path / "a.pth", leenet)
+    with pytest.raises(CheckpointError, match=r"a\.pth: these are the weights of LeeNet11: .* no place for"):
+        create_model("res1dnet31", checkpoint=path)
+    with pytest.raises(NotOurCheckpointError, match=r"a\.pth was not .* released weights of LeeNet11, 527 .*Name the"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"epoch": 3, "loss": 0.5}, "holds no weights but epoch, loss"),
+        ([1, 2], "holds no weights but list"),
+        (torch.zeros(3), "holds no weights but Tensor"),
+        ({}, "empty state dict"),
+        ({"model": {}}, "empty state dict"),
+        ({"model": {"layer.weight": torch.zeros(3)}}, "holds 1 tensors of no released PANNs model, such as layer"),
+        ({"state_dict": {"w": torch.zeros(3)}, "hyper_parameters": {"lr": 1}}, "1 tensors of no released PANNs model"),
+    ],
+)
+def test_other_files_say_what_they_are(content, says, tmp_path):
+    with pytest.raises(CheckpointError, match=rf"other\.pth.*{says}"):
+        create_model("cnn6", checkpoint=saved(tmp_path / "other.pth", content))
+
+
+def test_weights_without_a_classifier(leenet, tmp_path):
+    path = saved(tmp_path / "a.pth", {name: w for name, w in leenet.items() if not name.startswith("fc_audioset")})
+    with pytest.raises(CheckpointError, match=r"tensors of LeeNet11, without a classifier"):
+        read_weights(path)
+
+
+def test_a_model_of_another_project(shared):
+    with pytest.raises(CheckpointError, match=r"mn04_as_mAP_432\.pt .*no released PANNs model"):
+        create_model("mobilenet_v1", checkpoint=shared / "weights" / "mn04_as_mAP_432.pt")
+
+
+def test_a_released_name_that_is_not_there(tmp_path):
+    with pytest.raises(CheckpointError, match="`panns download cnn14` and checkpoint=released fetch it"):
+        create_model("cnn14", checkpoint="Cnn14_mAP=0.431.pth")
+    with pytest.raises(CheckpointError, match=r"There is no checkpoint none\.pth"):
+        create_model("cnn14", checkpoint="none.pth")
+
+
+def test_released_is_fetched(leenet, released, server, tmp_path, monkeypatch):
+    content = saved(tmp_path / "a.pth", {"iteration": 540000, "model": leenet}).read_bytes()
+    released("leenet11", content)
+    monkeypatch.chdir(tmp_path)
+    model = create_model("leenet11", checkpoint="released")
+    assert torch.equal(model.head.classifier.weight, leenet["fc_audioset.weight"])
+    with pytest.raises(ValueError, match="No weights were released for cnn14_mel32, only for"):
+        create_model("cnn14_mel32", checkpoint="released")
