@@ -9,6 +9,7 @@ from pathlib import Path
 import hydra
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,6 +19,9 @@ from panns.training.loggers import close
 from panns.training.overrides import check_overrides
 from panns.training.report import report
 from panns.training.run import Run, check_fits, register_resolvers
+from panns.weights.cache import locate
+from panns.weights.loading import load_weights
+from panns.weights.reading import read_weights
 
 
 def train(cfg: DictConfig) -> float:
@@ -47,11 +51,15 @@ def train(cfg: DictConfig) -> float:
     try:
         callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
-        checkpoint = run.checkpoint()
-        if checkpoint is not None:
-            check_fits(checkpoint, task.state_dict(), data.fingerprint())
-        announce(cfg, task, data, trainer, checkpoint)
-        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+        start, resumed = None, run.checkpoint()
+        if resumed is not None:
+            check_fits(resumed, task.state_dict(), data.fingerprint())
+        elif cfg.checkpoint is not None:
+            path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
+            start = load_weights(model, read_weights(path))
+        announce(cfg, task, data, trainer, start, resumed)
+        if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
+            trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
         results = report(run, trainer, task, data)
         run.finish(results)
         return results[cfg.objective]

@@ -5,7 +5,7 @@ import shutil
 import torch
 
 from data.web import serve
-from panns.training.checkpoints import load_checkpoint
+from panns.weights.files import load_checkpoint
 from runs import start
 
 

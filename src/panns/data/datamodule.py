@@ -48,7 +48,8 @@ class AudioSetDataModule(pl.LightningDataModule):
         batch_size: Training examples per optimizer step on all devices together. A mixed pair is one example.
         draws_per_example: 2 with mixup (the paper's batch of 32 reads 64 clips), else 1.
         clips_per_epoch: Training examples between validations, a multiple of `batch_size`.
-        max_epochs: How many epochs training is planned to last; the trainer reads it.
+        max_epochs: How many epochs training is planned to last; the trainer reads it. With 0 the store may lack the
+            training splits.
         sampler: Builds the sampler, see `panns.data.samplers`.
         cache: Of a store at a URL: folder on a local disk that keeps its index and the clips that were read; None for
             PANNS_CACHE, else ~/.cache/panns.
@@ -100,6 +101,8 @@ class AudioSetDataModule(pl.LightningDataModule):
         else:
             given = open_or_prepare(Path(store), prepare, hint)
         self.clip_samples = round(clip_seconds * given.sample_rate) if clip_seconds else given.clip_samples
+        if max_epochs == 0:
+            train_splits = [split for split in train_splits or () if split in given.splits]
         self.selection = Selection(
             blacklist, fraction, fraction_seed, holdout, holdout_splits, holdout_min_per_class, holdout_seed
         )
@@ -121,8 +124,8 @@ class AudioSetDataModule(pl.LightningDataModule):
             )
 
     def _check_rows(self) -> None:
-        if not len(self.train_rows) or not len(self.validation_rows):
-            empty = "train" if not len(self.train_rows) else "validation"
+        if not len(self.validation_rows) or (self.max_epochs != 0 and not len(self.train_rows)):
+            empty = "train" if len(self.validation_rows) else "validation"
             raise StoreError(
                 f"{self.store.place}: no clips to use as {empty} data; the store has the splits {self.store.splits}."
             )

@@ -13,6 +13,7 @@ from rich.table import Table
 from panns.data import AudioSetDataModule
 from panns.models.complexity import multiply_accumulates, num_parameters, paper_multi_adds
 from panns.training.task import TaggingTask
+from panns.weights.loading import Loaded
 
 GROUPS = (
     "model",
@@ -31,14 +32,26 @@ GROUPS = (
 
 @rank_zero_only
 def announce(
-    cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer: pl.Trainer, checkpoint: Path | None
+    cfg: DictConfig,
+    task: TaggingTask,
+    data: AudioSetDataModule,
+    trainer: pl.Trainer,
+    start: Loaded | None,
+    resumed: Path | None,
 ) -> None:
-    """Prints one table."""
+    """Prints one table.
+
+    Args:
+        start: The weights that were loaded before training; None for a fresh model or a run that goes on.
+        resumed: The checkpoint that the run goes on from.
+    """
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     for name, text in facts(cfg, task, data, trainer):
         table.add_row(name, text)
-    table.add_row("run", f"{cfg.run_dir}" + (f", going on from {checkpoint}" if checkpoint else ""))
+    if start is not None:
+        table.add_row("weights", str(start))
+    table.add_row("run", f"{cfg.run_dir}" + (f", going on from {resumed}" if resumed else ""))
     Console(width=140, soft_wrap=True).print(table)
 
 
@@ -47,9 +60,9 @@ def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer:
     model, store = task.model, data.store
     seconds = data.clip_samples / store.sample_rate
     macs = multiply_accumulates(model, seconds)
-    steps = (
-        trainer.max_steps if trainer.max_steps != -1 else trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
-    )
+    steps = trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
+    if trainer.max_steps != -1 and steps:
+        steps = trainer.max_steps
     rows = [
         ("choices", "  ".join(f"{k}={v}" for k, v in _choices().items())),
         (
@@ -67,13 +80,15 @@ def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer:
     if data.propagate_labels:
         where = "trained on and scored" if data.propagate_labels == "all" else "trained on, not to those scored"
         rows.append(("labels", f"ancestors added to those {where} (data.propagate_labels={data.propagate_labels})"))
-    passes = steps * data.batch_size * data.draws_per_example / len(data.train_rows)
+    passes = steps * data.batch_size * data.draws_per_example / max(len(data.train_rows), 1)
     rows += [
         ("sampler", f"{type_name(data.sampler)}, {data.draws_per_example} clip(s) read per training example"),
         (
             "schedule",
             f"{steps:,} steps of {data.batch_size} = {passes:.1f} passes, "
-            f"validation every {data.clips_per_epoch // data.batch_size:,} steps",
+            f"validation every {data.clips_per_epoch // data.batch_size:,} steps"
+            if steps
+            else "no training: the weights are scored as they are",
         ),
         (
             "device",

@@ -20,8 +20,9 @@ def check_overrides(arguments: list[str], config_dir: Path, config_name: str = "
     """
     words = [word for word in arguments if not word.startswith("-") and "=" in word]
     try:
-        overrides = OverridesParser.create().parse_overrides(words)
+        overrides = [OverridesParser.create().parse_override(word) for word in words]
     except HydraException:
+        _check_quotes(words)
         return  # a matter of syntax, which Hydra explains well
     config_dir = config_dir.resolve()
     with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
@@ -58,6 +59,14 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
         if not OmegaConf.is_config(node):
             node = OmegaConf.create({})
     return None
+
+
+def _check_quotes(words: list[str]) -> None:
+    """Exits where a value holds `=`, as the names of the released files do: Hydra would only say that it stumbles."""
+    for word in words:
+        key, _, value = word.partition("=")
+        if "=" in value and not value.startswith(("'", '"', "[", "{")):
+            sys.exit(f"A value with = in it needs quotes that reach Hydra: \"{key}='{value}'\"")
 
 
 def _one(override: Override) -> str:

@@ -34,11 +34,14 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
     """
     last = {**task.scores}
     best = best_checkpoint(trainer)
-    loggers, trainer.loggers = trainer.loggers, []  # the best weights' score belongs to no step of the learning curve
+    loggers = trainer.loggers
+    if last:
+        trainer.loggers = []  # the best weights' score belongs to no step of the learning curve
     scores = {"val": last}
     if best is not None or not last:
         trainer.validate(task, datamodule=data, ckpt_path=best, verbose=False)
         scores["val"] = {**task.scores}
+    trainer.loggers = []
     if data.roles.tested_apart:
         trainer.test(task, datamodule=data, ckpt_path=best, verbose=False)
         scores["test"] = {**task.scores}
@@ -110,8 +113,9 @@ def write_table(rows: list[dict[str, Any]], path: Path) -> None:
 def draw(
     folder: Path, scores: dict[str, dict[str, Any]], rows: list[dict[str, Any]], task: TaggingTask, trainer: pl.Trainer
 ) -> None:
-    """Learning curve, AP of each class scored, classes drawn, and the confusion matrix of single labels."""
-    pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
+    """Learning curve if there is one, AP of each class scored, classes drawn, confusion matrix of single labels."""
+    if trainer.global_step:
+        pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
     names, counts = task.classes, np.array([row["train_clips"] for row in rows])
     for role, ap, clips, name in (
         ("val", "ap", "validation_clips", "per_class_ap.png"),
@@ -138,7 +142,7 @@ def draw(
 
 def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
     """Says how good the model is, and where everything is."""
-    weights = "best checkpoint" if best else "last weights"
+    weights = "best checkpoint" if best else "last weights" if results["step"] else "weights as they came"
     print()
     for role, note in (("val", weights), ("test", f"test; the same {weights}")):
         own = {name.removeprefix(f"{role}/"): value for name, value in results.items() if name.startswith(f"{role}/")}
@@ -154,4 +158,5 @@ def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
         ("pictures", ", ".join(drawn)),
         ("checkpoint", str(best.relative_to(folder)) if best else "checkpoints/last.ckpt"),
     ):
-        print(f"  {what:<11}{folder}/{name}")
+        if what != "checkpoint" or results["step"]:
+            print(f"  {what:<11}{folder}/{name}")
