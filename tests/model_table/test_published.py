@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from panns.model_table.published import published
+from panns.weights.catalog import released_files
 from panns.zoo import config_dir, list_models
 
 PAPER_NAMES = {  # the paper's name, reduced to letters and digits, where it is not the preset's
@@ -70,6 +71,11 @@ def test_released_scores_are_those_in_the_file_names(shared):
     for known in published().values():
         score = next((value for name, value in names.items() if name.lower() == known.released_class.lower()), None)
         assert known.released_mAP == (None if score is None else float(score))
+
+
+def test_a_released_score_stands_where_there_is_a_file_to_download():
+    in_names = {preset: float(file.name[-9:-4]) for preset, file in released_files().items()}
+    assert in_names == {name: known.released_mAP for name, known in published().items() if known.released_mAP}
 
 
 def test_d_prime_is_that_of_the_auc():
