@@ -40,7 +40,13 @@ def test_it_learns_and_leaves_everything_a_reader_wants(tones, tmp_path, capsys)
 
     model = load(folder / "checkpoints" / "best.ckpt")
     assert model.classes == ["tone0", "tone1", "tone2", "tone3"]
-    assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 4)
+    pitches = torch.sin(torch.arange(32000) / 32000 * 2 * math.pi * 400 * 2 ** torch.arange(4)[:, None])
+    heard = torch.cat([torch.zeros(1, 32000), pitches.sign(), 0.1 * pitches])
+    with torch.no_grad():
+        want = model.probabilities(heard)
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.testing.assert_close(model.probabilities(heard), want, rtol=0, atol=2e-2)
+    assert want.shape == (9, 4)
 
 
 def test_best_checkpoint_is_the_one_with_the_best_validation(tones, tmp_path):

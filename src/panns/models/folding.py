@@ -39,10 +39,10 @@ def fold_batch_norms(model: AudioTagger) -> AudioTagger:
 
 
 class _Tracer(fx.Tracer):
-    """Looks into everything but torch's own layers and the log-mel."""
+    """Looks into everything but convolutions, torch's other layers and the log-mel."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LogMel) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, LogMel | Conv) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _pairs(part: nn.Module) -> Iterator[tuple[str, str]]:

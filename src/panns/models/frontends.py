@@ -6,12 +6,13 @@ A frontend turns waveforms (B, L) into features, (B, C, T, F) or raw (B, 1, L), 
 Shapes: B clips, L samples, C channels, T frames, F mel bins, N = n_fft / 2 + 1 frequency bins.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
+
+from panns.models.layers import no_autocast
 
 AMIN = 1e-10  # power below which the logarithm is cut, -100 dB
 
@@ -89,12 +90,12 @@ class LogMel(nn.Module):
 
     def normalised(self, waveform: Tensor) -> Tensor:
         """(B, L) -> (B, 1, T, F): the log-mel after the batch norm, before augmentation."""
-        with _no_autocast(waveform.device.type):
+        with no_autocast(waveform.device.type):
             return self.bn0(self.log_mel(waveform)).transpose(1, 2)[:, None]
 
     def log_mel(self, waveform: Tensor) -> Tensor:
         """(B, L) -> (B, F, T): dB, before the batch norm."""
-        with _no_autocast(waveform.device.type):
+        with no_autocast(waveform.device.type):
             waveform = waveform.float()
             if waveform.device.type == "cpu":  # clip by clip: a whole batch falls out of the cache, 4 times slower
                 return torch.cat([self._log_mel(clip) for clip in waveform.split(1)])
@@ -106,12 +107,6 @@ class LogMel(nn.Module):
         )
         power = spectrum.real.square() + spectrum.imag.square()  # (B, N, T)
         return 10.0 * (self.mel_filters @ power).clamp(min=AMIN).log10()
-
-
-def _no_autocast(device_type: str) -> AbstractContextManager[object]:
-    if torch.amp.is_autocast_available(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()  # the meta device, on which shapes are worked out without computing
 
 
 class Raw(nn.Module):

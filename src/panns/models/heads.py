@@ -1,4 +1,4 @@
-"""Heads: from the backbone's frames to class logits, for the clip or for every frame.
+"""Heads: from the backbone's frames to class logits, for the clip or for every frame; in float32 also under autocast.
 
 Shapes: B clips, D features, E embedding features, T frames of the backbone, K classes.
 """
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import init_weights
+from panns.models.layers import init_weights, no_autocast
 
 Aggregation = Literal["max", "mean", "attention"]
 AGGREGATIONS = ("max", "mean", "attention")
@@ -54,13 +54,14 @@ class ClipHead(nn.Module):
         self.apply(init_weights)
 
     def forward(self, x: Tensor) -> TaggingOutput:
-        pooled = x.amax(dim=2) + x.mean(dim=2)
-        embedding = F.relu(self.fc(self.dropout(pooled)))
-        return TaggingOutput(self.classifier(embedding).float(), embedding, None)
+        with no_autocast(x.device.type):
+            x = x.float()
+            embedding = F.relu(self.fc(self.dropout(x.amax(dim=2) + x.mean(dim=2))))
+            return TaggingOutput(self.classifier(embedding), embedding, None)
 
 
 class FrameHead(nn.Module):
-    """(B, D, T) -> TaggingOutput: every frame is classified, the clip's logits aggregate the frames' in float32.
+    """(B, D, T) -> TaggingOutput: every frame is classified, the clip's logits aggregate the frames'.
 
     Released classes `Cnn14_DecisionLevelMax`, `-Avg` and `-Att`; not in the paper. The classifiers are 1 x 1
     convolutions, and bn_att of the released attention, which it never uses, is not created. The embedding is the mean
@@ -97,17 +98,21 @@ class FrameHead(nn.Module):
         self.apply(init_weights)
 
     def forward(self, x: Tensor) -> TaggingOutput:
+        with no_autocast(x.device.type):
+            return self._forward(x.float())
+
+    def _forward(self, x: Tensor) -> TaggingOutput:
         x = F.max_pool1d(x, 3, stride=1, padding=1) + F.avg_pool1d(x, 3, stride=1, padding=1)
         x = F.relu(self.fc(self.dropout(x).transpose(1, 2))).transpose(1, 2)  # (B, E, T)
         embedding = x.mean(dim=2)
         x = self.dropout(x)
-        logits = self.classifier(x).float()  # (B, K, T)
+        logits = self.classifier(x)  # (B, K, T)
         if self.aggregation == "max":
             clip_logits = logits.amax(dim=2)
         elif self.attention is None:
             clip_logits = mean_logits(logits, torch.full_like(logits, -log(logits.shape[2])))
         else:
-            scores = self.attention(x).float().clamp(-10, 10)
+            scores = self.attention(x).clamp(-10, 10)
             clip_logits = mean_logits(logits, scores.log_softmax(dim=2))
         return TaggingOutput(clip_logits, embedding, logits.sigmoid().transpose(1, 2))
 

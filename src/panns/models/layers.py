@@ -3,6 +3,7 @@
 Shapes: B clips, C and D channels, T frames, F frequency bins.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 
 import torch
@@ -23,6 +24,37 @@ def init_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     if isinstance(module, nn.Conv2d):
         module.to(memory_format=torch.channels_last)
+
+
+def no_autocast(device_type: str) -> AbstractContextManager[object]:
+    """Inside, everything is computed in the precision of its inputs."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()  # the meta device, on which shapes are worked out without computing
+
+
+class _Float32(nn.Module):
+    """Before a convolution in the bases of a class: computed in float32 also under autocast.
+
+    For the convolution that reads the spectrogram or the waveform itself. Rounding its few weights to bfloat16 moves
+    the probabilities more than all other roundings of the network together, as inputs that differ little from a large
+    constant (silence: -100 dB) leave nothing to average over; it is a 500th of Cnn14's multiplications.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kind = x.device.type
+        half = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        with no_autocast(kind):
+            y: Tensor = super().forward(x.float())
+        return y.to(torch.get_autocast_dtype(kind)) if half else y
+
+
+class InputConv1d(_Float32, nn.Conv1d):
+    """(B, 1, L) -> (B, D, T)."""
+
+
+class InputConv2d(_Float32, nn.Conv2d):
+    """(B, 1, T, F) -> (B, D, T, F)."""
 
 
 class ConvBlock(nn.Module):
@@ -49,7 +81,8 @@ class ConvBlock(nn.Module):
         super().__init__()
         widths = [in_channels] + [out_channels] * num_convs
         self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, kernel_size, padding=kernel_size // 2, bias=False) for a, b in pairwise(widths)
+            (InputConv2d if a == 1 else nn.Conv2d)(a, b, kernel_size, padding=kernel_size // 2, bias=False)
+            for a, b in pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(out_channels) for _ in range(num_convs))
         self.pool = pool

@@ -7,7 +7,7 @@ Shapes: B clips, C and D channels, T frames, F frequency bins.
 
 from torch import Tensor, nn
 
-from panns.models.layers import init_weights
+from panns.models.layers import InputConv2d, init_weights
 
 # (out_channels, stride) of the 13 depthwise-separable blocks of MobileNetV1
 V1_BLOCKS = (
@@ -96,7 +96,9 @@ def _spatial(
 ) -> nn.Sequential:
     """3 x 3 convolution, average pooling as stride, batch norm, activation."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=False),
+        (InputConv2d if in_channels == 1 else nn.Conv2d)(
+            in_channels, out_channels, 3, padding=1, groups=groups, bias=False
+        ),
         nn.AvgPool2d(stride) if stride > 1 else nn.Identity(),
         nn.BatchNorm2d(out_channels),
         activation(),

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import init_weights, shortcut
+from panns.models.layers import InputConv1d, init_weights, shortcut
 
 
 class LeeNet(nn.Module):
@@ -70,7 +70,7 @@ class WaveBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
-            nn.Conv1d(
+            (InputConv1d if i == 0 and in_channels == 1 else nn.Conv1d)(
                 out_channels if i else in_channels,
                 out_channels,
                 kernel_size=3,
@@ -126,7 +126,7 @@ class DaiNet(nn.Module):
 
     def __init__(self, in_channels: int, channels: Sequence[int] = (64, 128, 256, 512)) -> None:
         super().__init__()
-        self.conv0 = nn.Conv1d(in_channels, channels[0], kernel_size=80, stride=4, bias=False)
+        self.conv0 = InputConv1d(in_channels, channels[0], kernel_size=80, stride=4, bias=False)
         self.bn0 = nn.BatchNorm1d(channels[0])
         init_weights(self.conv0)
         widths = [channels[0], *channels]
@@ -199,7 +199,7 @@ class Res1dNet(nn.Module):
                 f"backbone.layers={list(layers)}: give each stage at least one block, and at most {len(channels)} "
                 "stages, for which backbone.channels has widths."
             )
-        self.conv0 = nn.Conv1d(in_channels, channels[0], kernel_size=11, stride=5, padding=5, bias=False)
+        self.conv0 = InputConv1d(in_channels, channels[0], kernel_size=11, stride=5, padding=5, bias=False)
         self.bn0 = nn.BatchNorm1d(channels[0])
         init_weights(self.conv0)
         self.stages = nn.ModuleList()

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from panns.models.frontends import Augment, LogMel
-from panns.models.layers import ConvBlock, init_weights
+from panns.models.layers import ConvBlock, InputConv1d, init_weights
 from panns.models.waveform import WaveBlock
 
 KERNEL = 11  # of the first convolution; a stride beyond it would skip samples
@@ -54,7 +54,7 @@ class Wavegram(nn.Module):
         self.groups = groups
         self.stride, *self.pools = hop_strides(sample_rate, hop_length, strides)
         self.hop_length = 2 * self.stride * prod(self.pools)  # of the map
-        self.conv0 = nn.Conv1d(1, 64, KERNEL, self.stride, padding=KERNEL // 2, bias=False)
+        self.conv0 = InputConv1d(1, 64, KERNEL, self.stride, padding=KERNEL // 2, bias=False)
         self.bn0 = nn.BatchNorm1d(64)
         widths = [64, 64, 128, groups * num_bins]
         self.blocks = nn.ModuleList(WaveBlock(a, b, num_convs=2, dilations=(1, 2)) for a, b in pairwise(widths))
