@@ -14,9 +14,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from panns.training.announce import announce
+from panns.training.checkpoints import LAST
 from panns.training.errors import told_plainly
 from panns.training.loggers import close
 from panns.training.overrides import check_overrides
+from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.run import Run, check_fits, register_resolvers
 from panns.weights.cache import locate
@@ -58,9 +60,10 @@ def train(cfg: DictConfig) -> float:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path))
         announce(cfg, task, data, trainer, start, resumed)
-        if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
-            trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
-        results = report(run, trainer, task, data)
+        with lost_ranks_told(run.checkpoints / LAST):
+            if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
+                trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
+            results = report(run, trainer, task, data)
         run.finish(results)
         return results[cfg.objective]
     finally:

@@ -80,11 +80,11 @@ def checkpoint(path, exclusive=False, **changes):
 class SignalAt(pl.Callback):
     """Sends a signal to its own process: SIGKILL leaves no time for anything."""
 
-    def __init__(self, name: str, step: int, validating: bool = False) -> None:
-        self.signum, self.step, self.validating = signal.Signals[name], step, validating
+    def __init__(self, name: str, step: int, validating: bool = False, rank: int = 0) -> None:
+        self.signum, self.step, self.validating, self.rank = signal.Signals[name], step, validating, rank
 
     def on_train_batch_start(self, trainer, *_):
-        if not self.validating and trainer.global_step == self.step:
+        if not self.validating and (trainer.global_step, trainer.global_rank) == (self.step, self.rank):
             os.kill(os.getpid(), self.signum)
 
     def on_validation_batch_start(self, trainer, *_):

@@ -1,30 +1,80 @@
-"""Several processes see what one would see."""
+"""Several processes see what one would see, and end in the same weights."""
 
 import json
 
 import numpy as np
+import pytest
+import torch
 
+from panns.training.checkpoints import load_checkpoint
 from runs import start
+
+SAME_NOISE = ("model.backbone.dropout=0", "model.head.dropout=0")  # dropout is drawn by each process for itself
+GLOO = ("trainer.accelerator=cpu",)
 
 
 def rows(path):
     return np.array([[int(row) for row in line.split()] for line in path.read_text().splitlines()])
 
 
-def run(tones, folder, *overrides):
-    folder.mkdir()
-    record = ("+callbacks.record._target_=runs.RecordRows", f"+callbacks.record.folder={folder}")
-    done = start(tones, folder / "run", "augmentation=mixup", "data.max_epochs=2", *record, *overrides)
+class Trained:
+    """A finished run of the small network."""
+
+    def __init__(self, tones, folder, *overrides):
+        folder.mkdir()
+        record = ("+callbacks.record._target_=runs.RecordRows", f"+callbacks.record.folder={folder}")
+        options = ("augmentation=mixup_specaugment", "data.max_epochs=2", *SAME_NOISE, *record, *overrides)
+        done = start(tones, folder / "run", *options)
+        assert done.returncode == 0, done.stderr
+        self.folder = folder
+        self.results = json.loads((folder / "run" / "metrics.json").read_text())
+        self.checkpoint = load_checkpoint(folder / "run" / "checkpoints" / "last.ckpt")
+
+    def stream(self, world_size):
+        """(steps, pairs of this rank, 2) per rank."""
+        return [rows(self.folder / f"rank{rank}.txt").reshape(8, -1, 2) for rank in range(world_size)]
+
+
+@pytest.fixture(scope="module")
+def one(tones, tmp_path_factory):
+    return Trained(tones, tmp_path_factory.mktemp("ranks") / "one")
+
+
+@pytest.mark.parametrize(
+    ("world_size", "trainer"),
+    [(2, ("trainer=ddp",)), (4, ("trainer=ddp",)), (2, ("trainer=fsdp",))],
+    ids=["ddp2", "ddp4", "fsdp2"],
+)
+def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path, world_size, trainer):
+    many = Trained(tones, tmp_path / "many", *trainer, *GLOO, f"trainer.devices={world_size}")
+    (stream,) = one.stream(1)  # 8 steps of 4 mixed pairs
+    for rank, mine in enumerate(many.stream(world_size)):
+        assert np.array_equal(mine, stream[:, rank::world_size])
+    for name, weight in one.checkpoint["state_dict"].items():
+        torch.testing.assert_close(many.checkpoint["state_dict"][name], weight, rtol=1e-5, atol=1e-5, msg=name)
+    assert many.results["val/num_clips"] == one.results["val/num_clips"] == 12
+    for name in ("val/mAP", "val/mAUC", "val/d_prime"):
+        assert many.results[name] == pytest.approx(one.results[name], abs=1e-6)
+    assert many.results["fingerprint"] == one.results["fingerprint"]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_stops_all_and_a_restart_goes_on(one, tones, tmp_path, rank):
+    two = (
+        "trainer=ddp",
+        *GLOO,
+        "trainer.devices=2",
+        "augmentation=mixup_specaugment",
+        "data.max_epochs=2",
+        *SAME_NOISE,
+    )
+    kill = [f"+callbacks.kill.{key}={value}" for key, value in (("name", "SIGKILL"), ("step", 5), ("rank", rank))]
+    killed = start(tones, tmp_path / "run", *two, "+callbacks.kill._target_=runs.SignalAt", *kill)
+    assert killed.returncode != 0
+    assert f"rank {1 - rank} of 2 stops, since another rank of this run died" in killed.stderr
+    assert "the same command goes on from" in killed.stderr
+    done = start(tones, tmp_path / "run", *two)
     assert done.returncode == 0, done.stderr
-    return json.loads((folder / "run" / "metrics.json").read_text())
-
-
-def test_two_ranks_see_the_stream_of_one_and_score_each_clip_once(tones, tmp_path):
-    one = run(tones, tmp_path / "one")
-    two = run(tones, tmp_path / "two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    stream = rows(tmp_path / "one" / "rank0.txt").reshape(8, 4, 2)  # 8 steps of 4 mixed pairs
-    for rank in range(2):
-        assert np.array_equal(rows(tmp_path / "two" / f"rank{rank}.txt").reshape(8, 2, 2), stream[:, rank::2])
-    assert two["val/num_clips"] == one["val/num_clips"] == 12
-    assert two["step"] == one["step"] == 8
-    assert two["fingerprint"] == one["fingerprint"]
+    again = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")["state_dict"]
+    for name, weight in one.checkpoint["state_dict"].items():
+        torch.testing.assert_close(again[name], weight, rtol=1e-5, atol=1e-5, msg=name)

@@ -112,6 +112,8 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.propagate_labels = propagate_labels
         self.store, self.evaluation_store = _labelled(given, propagate_labels)
         self._check_rows()
+        self._train_loader: ClipLoader | None = None
+        self._resumed: dict[str, int] | None = None  # position to go on from
 
     def _check_sizes(self) -> None:
         if self.batch_size < 1:
@@ -190,11 +192,22 @@ class AudioSetDataModule(pl.LightningDataModule):
             rank=self._rank,
             world_size=world_size,
         )
-        loader = self._loader(self.store, plan, self.transform)
-        if self.trainer is not None:  # Lightning itself hands the position back in mid-epoch, but not between epochs
-            for state in self.trainer.fit_loop._combined_loader_states_to_load:
-                loader.load_state_dict(state)
-        return loader
+        self._train_loader = self._loader(self.store, plan, self.transform)
+        if self._resumed is not None:
+            self._train_loader.load_state_dict(self._resumed)
+            self._resumed = None
+        return self._train_loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position in the stream of draws, for the checkpoint.
+
+        Lightning asks the loaders for it too, but hands it back in the middle of an epoch only.
+        """
+        return self._train_loader.state_dict() if self._train_loader else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on with the next draw."""
+        self._resumed = state_dict or None
 
     def val_dataloader(self) -> ClipLoader:
         """Loader of this rank's share of the validation clips."""

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 import torchaudio
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from panns.data.draws import key
@@ -18,6 +19,7 @@ from panns.data.loader import Batch
 from panns.models import AudioTagger, TaggingOutput
 from panns.training.augment import Augmentation
 from panns.training.metrics import TaggingMetrics
+from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
 
 FULL_SCALE = 32768.0  # of int16; the released code reads its int16 back with 32767, a difference of 3e-4 dB
 
@@ -50,6 +52,7 @@ class TaggingTask(pl.LightningModule):
         prior_bias: Starts the classifier's bias at the log-odds of each class among the training labels: the first
             steps are then not spent on learning that most classes are absent. The paper starts from 0.
         sample_rate: Of the clips that come in, Hz; they are resampled on the device if the model takes another rate.
+        sync_batch_norm: Batch norms take their statistics over the batch of all devices, as on one device.
         resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
             8 kHz systems did.
         seed: Of dropout and augmentation.
@@ -68,6 +71,7 @@ class TaggingTask(pl.LightningModule):
         loss: Literal["bce", "cross_entropy"] | None = None,
         prior_bias: bool = False,
         sample_rate: int | None = None,
+        sync_batch_norm: bool = True,
         resample: Literal["sinc", "decimate"] = "sinc",
         seed: int = 0,
         hyper_parameters: dict[str, Any] | None = None,
@@ -79,6 +83,7 @@ class TaggingTask(pl.LightningModule):
         model.classes, model.exclusive = list(classes), loss == "cross_entropy"
         self.model, self.augmentation, self.classes, self.seed = model, augmentation, list(classes), seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.sync_batch_norm = sync_batch_norm
         self.resample = resampler(sample_rate or model.sample_rate, model.sample_rate, resample)
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
         if prior_bias:
@@ -92,6 +97,14 @@ class TaggingTask(pl.LightningModule):
     def forward(self, waveform: Tensor) -> TaggingOutput:
         """(B, L) float at the model's rate -> TaggingOutput."""
         return self.model(waveform)
+
+    def configure_model(self) -> None:
+        """Readies the network for several devices; called by the trainer before weights are restored."""
+        strategy = self.trainer.strategy
+        if self.sync_batch_norm and self.trainer.world_size > 1:
+            synchronise_batch_norms(self.model, strategy.root_device.type)
+        if isinstance(strategy, FullyShardedStrategy):
+            shard(self.model, strategy.device_mesh["data_parallel"])
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Keys dropout by the batch's first draw: no random state has to outlive a killed run."""
@@ -125,6 +138,7 @@ class TaggingTask(pl.LightningModule):
         The loss is looked at when the backward pass is already queued, so the wait for it costs a GPU nothing.
         """
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm  # of sharded gradients
         scaled = (
             getattr(self.trainer.precision_plugin, "scaler", None) is not None
         )  # fp16: the scaler skips such steps itself
