@@ -8,7 +8,6 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -44,7 +43,7 @@ def train(cfg: DictConfig) -> float:
         instantiate(cfg.scheduler),
         augmentation,
         data.classes,
-        class_counts=torch.from_numpy(data.train_class_counts),
+        class_counts=data.train_class_counts,
         single_label=data.store.single_label,
         sample_rate=data.store.sample_rate,
         hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint()},

@@ -7,9 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchaudio
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional
@@ -66,7 +68,7 @@ class TaggingTask(pl.LightningModule):
         scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler],
         augmentation: Augmentation,
         classes: Sequence[str],
-        class_counts: Tensor | None = None,
+        class_counts: NDArray[np.int64] | Tensor | None = None,
         single_label: bool = False,
         loss: Literal["bce", "cross_entropy"] | None = None,
         prior_bias: bool = False,
@@ -85,6 +87,7 @@ class TaggingTask(pl.LightningModule):
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.sync_batch_norm = sync_batch_norm
         self.resample = resampler(sample_rate or model.sample_rate, model.sample_rate, resample)
+        class_counts = None if class_counts is None else torch.as_tensor(class_counts)
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
         if prior_bias:
             start_at_prior(model, class_counts)
