@@ -17,6 +17,7 @@ COMMANDS = {  # name: (module, one line of help)
     "index": ("panns.commands.index", "make a store that reads mono files at the right rate where they lie"),
     "merge": ("panns.commands.merge", "make one store of its parts, or of several stores"),
     "submit": ("panns.commands.submit", "import in parts on a SLURM cluster"),
+    "verify": ("panns.commands.verify", "check that a store is whole; quarantine or drop what is damaged"),
     "info": ("panns.commands.info", "say what a store holds"),
     "models": ("panns.commands.models", "list all models: published mAP, size, and speed on this machine"),
     "download": ("panns.commands.download", "fetch weights that the authors of PANNs released"),

@@ -84,6 +84,12 @@ def test_quarantine_is_read_as_it_was_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_all_in_quarantine(own):
+    write_quarantine(own, {f"c{number:03}": "damaged" for number in range(100, 120)})
+    with pytest.raises(StoreError, match=r"no clips to use as validation data.*; 20 clips are in quarantine"):
+        module(own)
+
+
 @pytest.mark.parametrize("text", ["", "clip,why\na,b\n", "id,why\na\n", "id,why\na,b,c\n"])
 def test_a_quarantine_that_cannot_be_understood_stops_the_run(text, own):
     (own / "quarantine.csv").write_text(text)

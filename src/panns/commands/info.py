@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 
 from panns.data.codecs import CODECS
+from panns.data.quarantine import read_quarantine
 from panns.data.remote_store import RemoteClipStore
 from panns.data.report import print_counts
 from panns.data.store import ClipStore
@@ -32,6 +33,10 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(store, RemoteClipStore):
         here = store.nearby
         print(f"kept here    {here.num_clips:,} clips, {here.num_bytes / 2**20:,.1f} MiB, in {store.root}")
+    if quarantine := read_quarantine(store.root):
+        print(f"quarantine   {len(quarantine):,} clips, left out by every run")
+    for repaired in store.meta.get("repairs", []):
+        print(f"repaired     {repaired['dropped']:,} clips dropped, named in {store.root / repaired['before']}")
     for split in store.splits:
         print(f"  {split}: {_counts(store, store.rows([split]))}")
     print(f"made by      panns {store.meta['plan']['command']}, version {store.meta['created']['version']}")

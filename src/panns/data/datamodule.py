@@ -128,8 +128,12 @@ class AudioSetDataModule(pl.LightningDataModule):
     def _check_rows(self) -> None:
         if not len(self.validation_rows) or (self.max_epochs != 0 and not len(self.train_rows)):
             empty = "train" if len(self.validation_rows) else "validation"
+            held_back = (
+                f"; {len(self.roles.quarantined):,} clips are in quarantine" if len(self.roles.quarantined) else ""
+            )
             raise StoreError(
-                f"{self.store.place}: no clips to use as {empty} data; the store has the splits {self.store.splits}."
+                f"{self.store.place}: no clips to use as {empty} data; the store has the splits {self.store.splits}"
+                f"{held_back}."
             )
 
     @property

@@ -11,30 +11,31 @@ T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def track(items: Iterable[T], total: int, done: int, what: str, show: bool = True) -> Iterator[T]:
+def track(items: Iterable[T], total: int, done: int, what: str, show: bool = True, unit: str = "clips") -> Iterator[T]:
     """Pass the items through; `done` of `total` were there before."""
     console = Console(stderr=True)
     if not show:
         return iter(items)
-    return _bar(items, total, done, what, console) if console.is_terminal else _lines(items, total, done, what, console)
+    shown = _bar if console.is_terminal else _lines
+    return shown(items, total, done, what, console, unit)
 
 
-def _bar(items: Iterable[T], total: int, done: int, what: str, console: Console) -> Iterator[T]:
+def _bar(items: Iterable[T], total: int, done: int, what: str, console: Console, unit: str) -> Iterator[T]:
     columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[rate]}"), console=console) as progress:
         task, begin = progress.add_task(what, total=total, completed=done, rate=""), time.monotonic()
         for number, item in enumerate(items, start=1):
             rate = number / max(time.monotonic() - begin, 1e-9)
-            progress.update(task, completed=done + number, rate=f"{rate:.0f} clips/s")
+            progress.update(task, completed=done + number, rate=f"{rate:.0f} {unit}/s")
             yield item
 
 
-def _lines(items: Iterable[T], total: int, done: int, what: str, console: Console) -> Iterator[T]:
+def _lines(items: Iterable[T], total: int, done: int, what: str, console: Console, unit: str) -> Iterator[T]:
     begin = last = time.monotonic()
     for number, item in enumerate(items, start=1):
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES or done + number == total:
             rate, last = number / max(now - begin, 1e-9), now
             left = (total - done - number) / rate
-            console.print(f"{what}: {done + number:,} of {total:,} clips, {rate:.0f} clips/s, {left:.0f} s left")
+            console.print(f"{what}: {done + number:,} of {total:,} {unit}, {rate:.0f} {unit}/s, {left:.0f} s left")
         yield item

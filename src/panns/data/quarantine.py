@@ -24,7 +24,7 @@ def read_quarantine(root: Path) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(f"{path}: not a CSV in UTF-8 ({error}); `panns verify {root}` writes it anew") from error
+        raise StoreError(f"{path}: not a CSV in UTF-8 ({error}); delete it and run `panns verify {root}`") from error
     wrong = next((number for number, row in enumerate(rows, start=2) if len(row) != len(HEADER)), None)
     if header != HEADER or wrong is not None:
         raise StoreError(

@@ -1,7 +1,7 @@
 """Subsets of clips that are fair to every class: fractions inside each other, and clips held out for validation.
 
 All functions are pure functions of clip ids, labels and a seed: the order of the rows in a store changes nothing, and
-a clip that is missing changes the choice among its own class by one clip at most. Two million clips take seconds.
+clips that are missing change the choice among the others hardly. Two million clips take seconds.
 
 A clip counts for the rarest of its classes. Within a class the clips stand in an order drawn from their ids; clip
 number j of n has the rank (j + 1/2) / n, and a fraction f of the clips is those of a rank below f: of each class

@@ -111,15 +111,26 @@ class ClipStore:
         return store
 
     @classmethod
+    def open_as_it_is(cls, root: Path) -> "ClipStore":
+        """Open a store in a folder, also one with missing, cut or replaced files: reading their clips shows them."""
+        store = cls._load(root)
+        store._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(_open_as_it_is, root))
+        return store
+
+    @classmethod
     def _open_folder(cls, root: Path) -> "ClipStore":
-        meta = _read_meta(root)
-        try:
-            store = cls(root, meta, load_columns(root))
-        except (OSError, ValueError, EOFError) as error:
-            raise StoreError(f"{root}: the index is damaged ({error}); delete the folder and make it anew") from error
+        store = cls._load(root)
         for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
             _check_file(root, store.path[file], int(store.file_bytes[file]))
         return store
+
+    @classmethod
+    def _load(cls, root: Path) -> "ClipStore":
+        meta = _read_meta(root)
+        try:
+            return cls(root, meta, load_columns(root))
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(f"{root}: the index is damaged ({error}); delete the folder and make it anew") from error
 
     def __len__(self) -> int:
         return len(self.id)
@@ -194,11 +205,19 @@ class ClipStore:
 
     def read(self, row: int) -> np.ndarray:
         """Decode one clip -> int16 (frames,), as long as it is stored."""
+        return self.decode(row, self.read_payload(row))
+
+    def read_payload(self, row: int) -> bytes:
+        """The bytes of one clip, as they were when it was indexed."""
         nbytes, payload = int(self.nbytes[row]), self._payload(row)
         if len(payload) != nbytes:
             raise self._clip_error(row, f"{len(payload)} of {nbytes} bytes could be read: the file is truncated")
         if not self._is_indexed(row, payload):
             raise self._clip_error(row, "the bytes are not those that were indexed (crc32 differs)")
+        return payload
+
+    def decode(self, row: int, payload: bytes) -> np.ndarray:
+        """Samples of one clip from its bytes -> int16 (frames,)."""
         try:
             samples = decode(payload, int(self.codec[row]))
         except DecodeError as error:
@@ -266,8 +285,8 @@ def _read_meta(root: Path) -> dict:
         return parse_meta(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise StoreError(
-            f"{root}: no finished store (meta.json is missing); an interrupted `panns pack` or `panns index` goes on "
-            "when the same command is run again"
+            f"{root}: no finished store (meta.json is missing); an interrupted `panns pack`, `panns index` or `panns "
+            "verify --repair` goes on when the same command is run again"
         ) from error
 
 
@@ -292,15 +311,20 @@ def _check_file(root: Path, path: bytes, nbytes: int) -> Path:
         size = full.stat().st_size
     except OSError as error:
         raise StoreError(
-            f"{root}: {full} is not there ({error.strerror}); put it back, or make the store anew"
+            f"{root}: {full} is not there ({error.strerror}); put it back, or `panns verify {root} --repair` does "
+            "without its clips"
         ) from error
     if size != nbytes:
         raise StoreError(
             f"{root}: {full} has {size} bytes where the index has {nbytes}: cut or replaced; put the old file back, or "
-            "make the store anew"
+            f"`panns verify {root} --repair` keeps the clips that are whole"
         )
     return full
 
 
 def _open_checked(root: Path, path: bytes, nbytes: int) -> _OpenFile:
     return _OpenFile(_check_file(root, path, nbytes))
+
+
+def _open_as_it_is(root: Path, path: bytes, nbytes: int) -> _OpenFile:
+    return _OpenFile(root / os.fsdecode(path))

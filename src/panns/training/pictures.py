@@ -1,7 +1,6 @@
 """Pictures of a run: learning curve, AP per class, confusion matrix, log-mel, classes drawn.
 
-Each function draws one figure and writes it to `path`, in the format of its suffix. Figures are made as objects,
-without pyplot: no window, no global state.
+Each function draws one figure and writes it to `path`, in the format of its suffix.
 
 Shapes: K classes, T frames, F mel bins, S logged steps.
 """
@@ -18,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from panns.drawing import BLUE, GREY, ORANGE, clean, save, short
+
 MOST_NAMED = 60  # more classes than this are drawn without their names
 MOST_COUNTED = 20  # more classes than this, and the counts no longer fit into a confusion matrix
 EXTREMES = 8  # classes named on either end where there are too many to name all
-BLUE, ORANGE, GREY = "#2b6ca3", "#d9772b", "#8a8a8a"
 
 
 def learning_curve(history: str | Path, path: str | Path) -> None:
@@ -47,10 +47,10 @@ def learning_curve(history: str | Path, path: str | Path) -> None:
         ax.set_ylabel(label)
         ax.set_ylim(0, None)
         ax.legend(frameon=False)
-        _clean(ax)
+        clean(ax)
     axes[-1].set_xlabel("optimizer step")
     axes[-1].set_xlim(0, None)
-    _save(figure, path)
+    save(figure, path)
 
 
 def per_class_ap(names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: str | Path) -> None:
@@ -85,8 +85,8 @@ def per_class_ap(names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: s
         ax.legend(frameon=False, loc="lower right")
         _name_extremes(side, names, ap, "{:.2f}")
     ax.set_title(mean, fontsize="medium", loc="left")
-    _clean(ax)
-    _save(figure, path)
+    clean(ax)
+    save(figure, path)
 
 
 def class_histogram(names: Sequence[str], counts: ArrayLike, path: str | Path) -> None:
@@ -107,8 +107,8 @@ def class_histogram(names: Sequence[str], counts: ArrayLike, path: str | Path) -
         ax.set_xlabel("class, from the most drawn to the least")
         ax.set_ylabel("labels drawn in training")
         _name_extremes(side, names, counts.astype(float), "{:,.0f}")
-    _clean(ax)
-    _save(figure, path)
+    clean(ax)
+    save(figure, path)
 
 
 def confusion_matrix(names: Sequence[str], matrix: ArrayLike, path: str | Path) -> None:
@@ -131,7 +131,7 @@ def confusion_matrix(names: Sequence[str], matrix: ArrayLike, path: str | Path) 
     ax.set_ylabel("true class")
     correct = np.trace(matrix) / max(matrix.sum(), 1)
     ax.set_title(f"accuracy {correct:.1%} of {matrix.sum():,} clips", fontsize="medium", loc="left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def log_mel(logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band_hz: ArrayLike | None = None) -> None:
@@ -165,7 +165,7 @@ def log_mel(logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band
         marks = marks[(marks >= np.min(band_hz)) & (marks <= np.max(band_hz))]
         ax.set_yticks(np.interp(marks, np.asarray(band_hz), np.arange(num_bins)), [f"{hz / 1000:g}" for hz in marks])
         ax.set_ylabel("frequency (kHz)")
-    _save(figure, path)
+    save(figure, path)
 
 
 def read_history(path: str | Path) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
@@ -213,7 +213,7 @@ def _name_extremes(side: Axes, names: Sequence[str], values: NDArray[Any], form:
     """List the classes of the highest and of the lowest values."""
     known = [k for k in np.argsort(-values, kind="stable") if not np.isnan(values[k])]
     for title, classes, top in (("highest", known[:EXTREMES], 1.0), ("lowest", known[-EXTREMES:], 0.5)):
-        lines = [f"{form.format(values[k])}  {_short(names[k])}" for k in classes]
+        lines = [f"{form.format(values[k])}  {short(names[k])}" for k in classes]
         side.text(0, top, title, va="top", fontsize="small", weight="bold", transform=side.transAxes)
         side.text(0, top - 0.05, "\n".join(lines), va="top", fontsize="small", transform=side.transAxes)
 
@@ -225,15 +225,3 @@ def _running_median(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDA
         return x, y
     windows = np.lib.stride_tricks.sliding_window_view(order, max(len(order) // 5, 1))
     return np.median(x[windows], axis=1), np.median(y[windows], axis=1)
-
-
-def _short(name: str, most: int = 28) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
-def _clean(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-    figure.savefig(path, dpi=150)

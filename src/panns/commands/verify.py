@@ -1,0 +1,64 @@
+"""`panns verify`: whether a store is whole and complete; damaged clips go into quarantine, or out of the store."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from panns.data.verification import repair, verify
+from panns.data.verification.report import WIDTH, print_report, write_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Store, how much is read, and what is done about damage."""
+    parser.add_argument("store", metavar="STORE", help="its folder")
+    parser.add_argument(
+        "--segments", nargs="+", type=Path, default=[], metavar="CSV", help="official lists to compare labels with"
+    )
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument(
+        "--sample",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="clips to read, spread over all files (default: %(default)s)",
+    )
+    how_many.add_argument("--all", action="store_true", help="read all clips and hash all files; can be interrupted")
+    parser.add_argument("--seed", type=int, default=0, help="another one is another sample (default: %(default)s)")
+    parser.add_argument("--repair", action="store_true", help="write the index anew without what is damaged")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes; default: STORE/verify")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify, report, repair.
+
+    Returns:
+        0, or 1 where damage was found, repaired or not.
+    """
+    out = args.out or Path(args.store) / "verify"
+    result = verify(
+        args.store,
+        lists=args.segments,
+        sample=args.sample,
+        everything=args.all,
+        seed=args.seed,
+        out=out,
+        jobs=args.jobs,
+    )
+    write_report(result, out)
+    console = Console(width=WIDTH, soft_wrap=True)
+    print_report(result, console)
+    console.print(f"report: {out}/report.txt, findings.csv, classes.csv, class_coverage.png", highlight=False)
+    if result.is_whole:
+        return 0
+    if args.repair:
+        aside, dropped = repair(result)
+        console.print(
+            f"repaired: {dropped:,} clips dropped, {len(result.store) - dropped:,} kept; the former index and "
+            f"dropped.csv are in {aside}",
+            highlight=False,
+        )
+    else:
+        console.print(f"`panns verify {args.store} --repair` drops what is damaged and keeps the rest", highlight=False)
+    return 1

@@ -1,0 +1,40 @@
+"""crc32 of clips whose index has none: they were indexed without being read, and the first verification reads them.
+
+Kept beside the index, which stays as it is: the fingerprints of runs that were made meanwhile depend on it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Crc32 = npt.NDArray[np.uint32]
+PLACE = ("id", "file", "offset", "nbytes")  # columns that say which bytes are meant
+
+
+def crc32_file(root: Path, index_sums: Mapping[str, str]) -> Path:
+    """Where they are kept for this very index, given the checksums of its columns."""
+    which = "".join(index_sums[f"index/{name}.npy"] for name in PLACE)
+    return root / f"crc32-{hashlib.sha256(which.encode()).hexdigest()[:12]}.npy"
+
+
+def read_crc32(path: Path, num_clips: int) -> Crc32:
+    """crc32 of each clip -> (N,), 0 where none is known."""
+    if not path.exists():
+        return np.zeros(num_clips, dtype=np.uint32)
+    return np.asarray(np.load(path, allow_pickle=False), dtype=np.uint32)
+
+
+def write_crc32(path: Path, crc32: Crc32) -> None:
+    """Replace the file, in one step, and remove that of another index; nothing is kept where nothing is known."""
+    for former in path.parent.glob("crc32-*.npy"):
+        if former != path:
+            former.unlink()
+    if not crc32.any():
+        return
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        np.save(file, crc32, allow_pickle=False)
+    temporary.replace(path)

@@ -1,0 +1,23 @@
+"""The house style of pictures. Figures are made as objects, without pyplot: no window, no global state."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#2b6ca3", "#d9772b", "#8a8a8a"
+
+
+def short(name: str, most: int = 28) -> str:
+    """A name of at most so many letters."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def clean(ax: Axes) -> None:
+    """Leave away the frame where nothing is read off."""
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure in the format of the path's suffix."""
+    figure.savefig(path, dpi=150)
