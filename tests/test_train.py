@@ -12,6 +12,7 @@ from train import train
 
 from panns import create_model, load
 from panns.data import AudioSetDataModule
+from panns.models.compiling import compile_body
 from panns.training.overrides import check_overrides
 from panns.training.run import Run, config_hash
 from panns.training.task import NonFiniteLossError, TaggingTask, start_at_prior
@@ -72,6 +73,22 @@ def test_seed_and_configuration_decide_the_run(tones, tmp_path):
     first = weights("a")
     assert torch.equal(first, weights("b"))
     assert not torch.equal(first, weights("c", "seed=2"))
+
+
+def test_a_compiled_run_is_the_same_run_with_the_same_names_in_its_checkpoint(tones, tmp_path, monkeypatch):
+    compiled = []
+
+    def by_tracing_alone(model):
+        compile_body(model, backend="eager")
+        compiled.append(model)
+
+    monkeypatch.setattr("panns.training.task.compile_body", by_tracing_alone)
+    plain, faster = (small(tones, tmp_path, "data.max_epochs=1", f"task.compile={on}") for on in (False, True))
+    assert config_hash(plain) == config_hash(faster)
+    train(faster)
+    assert len(compiled) == 1
+    model = load(tmp_path / "checkpoints" / "last.ckpt")
+    assert model.state_dict().keys() == compiled[0].state_dict().keys()
 
 
 def test_prior_bias_starts_at_the_class_frequencies():

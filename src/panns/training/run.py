@@ -29,6 +29,7 @@ SCIENCE = (
     "deterministic",
 )
 MACHINE = {  # how and where a run is computed, not what
+    "task": ("compile",),
     "data": ("store", "root", "prepare", "num_threads", "num_workers", "cache", "cache_gb"),
     "trainer": (
         "accelerator",

@@ -19,6 +19,7 @@ from torch.nn import functional
 from panns.data.draws import key
 from panns.data.loader import Batch
 from panns.models import AudioTagger, TaggingOutput
+from panns.models.compiling import compile_body
 from panns.training.augment import Augmentation
 from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
@@ -57,6 +58,7 @@ class TaggingTask(pl.LightningModule):
         sync_batch_norm: Batch norms take their statistics over the batch of all devices, as on one device.
         resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
             8 kHz systems did.
+        compile: torch.compile of the network's body; see `panns.models.compiling`.
         seed: Of dropout and augmentation.
         hyper_parameters: The run's plain configuration, kept in every checkpoint.
     """
@@ -75,6 +77,7 @@ class TaggingTask(pl.LightningModule):
         sample_rate: int | None = None,
         sync_batch_norm: bool = True,
         resample: Literal["sinc", "decimate"] = "sinc",
+        compile: bool = False,
         seed: int = 0,
         hyper_parameters: dict[str, Any] | None = None,
     ) -> None:
@@ -91,6 +94,8 @@ class TaggingTask(pl.LightningModule):
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
         if prior_bias:
             start_at_prior(model, class_counts)
+        if compile:
+            compile_body(model)
         self.scores: dict[str, Any] = {}
         self._finite = torch.tensor(True)  # of all losses since the last optimizer step
         self._rows: list[Tensor] = []  # of the clips behind them
