@@ -4,12 +4,12 @@ from typing import Any
 
 from panns.data.store import ClipError, ClipStore, StoreError
 
-__all__ = ["AudioSetDataModule", "ClipError", "ClipStore", "StoreError", "esc50"]
+__all__ = ["AudioSetDataModule", "ClipError", "ClipStore", "StoreError"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports the datamodule when asked for: Lightning takes seconds, which packing and its workers do without."""
-    if name in ("AudioSetDataModule", "esc50"):
+    if name == "AudioSetDataModule":
         from panns.data import datamodule
 
         return getattr(datamodule, name)
