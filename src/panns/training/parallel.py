@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -14,12 +15,25 @@ from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from panns.models import AudioTagger
 
 LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting", "NCCL")
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """The sum of a tensor over all ranks; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _SumOverRanks.forward(ctx, gradients[0])
 
 
 class GlobalBatchNorm(_BatchNorm):
@@ -37,9 +51,9 @@ class GlobalBatchNorm(_BatchNorm):
         dims = [d for d in range(input.dim()) if d != 1]
         shape = [1, -1] + [1] * (input.dim() - 2)
         world_size = dist.get_world_size()
-        mean = all_reduce(input.float().mean(dims)) / world_size
+        mean = _SumOverRanks.apply(input.float().mean(dims)) / world_size
         centred = input - mean.reshape(shape)
-        variance = all_reduce(centred.float().square().mean(dims)) / world_size
+        variance = _SumOverRanks.apply(centred.float().square().mean(dims)) / world_size
         with torch.no_grad():
             self._remember(mean, variance, world_size * input.numel() // input.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)

@@ -17,6 +17,10 @@ class Throughput(Callback):
     def __init__(self) -> None:
         self._clips, self._since = 0, 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock of a run that goes on in mid-epoch."""
+        self._clips, self._since = 0, time.perf_counter()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
         self._clips, self._since = 0, time.perf_counter()

@@ -14,6 +14,8 @@ NOISE = (  # said by Lightning about what is meant so here, or about its own ins
     r".*treespec, LeafSpec.*is deprecated",
     r"The number of training batches .* is smaller than the logging interval",
     r"The '\w+_dataloader' does not have many workers",
+    r"Checkpoint directory .* exists and is not empty",
+    r"It is recommended to use `self.log\('val/.*sync_dist=True",  # the scores are those of all ranks already
 )
 
 
