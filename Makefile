@@ -54,6 +54,10 @@ model-table: $(READY) ## counts and times all models: the table in README.md and
 bench-metrics: $(READY) ## mAP and AUC at AudioSet's size against scikit-learn
 	$(BIN)/python benchmarks/metrics.py
 
+.PHONY: bench-codecs
+bench-codecs: $(READY) ## size and speed of pcm, flac and mp3 stores, on the recordings in AUDIO=DIR
+	$(BIN)/python benchmarks/codecs.py $(or $(AUDIO),data/demo/audio)
+
 .PHONY: clean
 clean: ## removes caches, not data and runs
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

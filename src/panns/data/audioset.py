@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from panns.data.importers import Clip, ClipList, Place
+from panns.data.importers import Clip, ClipList, Place, where
 from panns.data.labels import ClassLabel, Segment, audioset_classes, read_segments, split_name
 from panns.data.report import ImportReport
 
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     @property
     def where(self) -> str:
         """Path and place, for people."""
-        return self.path if self.place is None else f"{self.path}, {self.place}"
+        return where(self.path, self.place)
 
 
 class Holding(Protocol):
@@ -101,27 +101,29 @@ class AudioSetSource:
         found = match_entries(
             self.holding.entries(report), {key: segment for key, (_, segment) in listed.items()}, report
         )
-        loose = all(entry.place is None for entry in found.values())
+        loose = all(place is None for _, place in found.values())
         for clip_id in listed if loose else found:
             if clip_id in found:
                 split, segment = listed[clip_id]
-                start_ms, entry = round(segment.start * 1000), found[clip_id]
-                clips.add(Clip(clip_id, entry.path, split, (), start_ms, None, entry.place), segment.mids)
+                file, place = found[clip_id]
+                clips.add(Clip(clip_id, file, split, (), round(segment.start * 1000), None, place), segment.mids)
         for clip_id in listed:
             if clip_id not in found:
                 report.add("missing", clip_id)
         return clips.clips
 
 
-def match_entries(entries: Iterator[Entry], listed: Mapping[str, Segment], report: ImportReport) -> dict[str, Entry]:
-    """The audio of each clip, in the order of the entries.
+def match_entries(
+    entries: Iterator[Entry], listed: Mapping[str, Segment], report: ImportReport
+) -> dict[str, tuple[str, Place | None]]:
+    """Path and place of each clip, in the order of the entries.
 
     Args:
         listed: the clips, by id.
         report: receives second files of a clip (`duplicate`), files of no clip (`unlisted`) and other labels
             (`label_differs`).
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, tuple[str, Place | None]] = {}
     for entry in entries:
         clip_id, start = match_names(entry.names, listed)
         if clip_id is None:
@@ -130,9 +132,9 @@ def match_entries(entries: Iterator[Entry], listed: Mapping[str, Segment], repor
             detail = f"starts at {start:g}, the list says {listed[clip_id].start:g} s"
             report.add("unlisted", clip_id, entry.where, detail)
         elif clip_id in found:
-            report.add("duplicate", clip_id, entry.where, f"first seen as {found[clip_id].where}")
+            report.add("duplicate", clip_id, entry.where, f"first seen as {where(*found[clip_id])}")
         else:
-            found[clip_id] = entry
+            found[clip_id] = entry.path, entry.place
             _compare_labels(clip_id, entry, listed[clip_id].mids, report)
     return found
 
@@ -148,15 +150,20 @@ def match_names(names: Sequence[str], listed: Mapping[str, object]) -> tuple[str
 
 def match_stem(stem: str, listed: Mapping[str, object]) -> tuple[str | None, float | None]:
     """Id of the listed clip that a file name without extension stands for, and the start that the name gives."""
-    candidates: list[tuple[str, float | None]] = [(stem, None)]
+    if (clip_id := _listed_as(stem, listed)) is not None:
+        return clip_id, None
     for pattern in (_START, _START_END):
-        if match := pattern.fullmatch(stem):
-            candidates.append((match[1], float(match[2])))
-    for name, start in candidates:
-        for clip_id in (name, name[1:] if name.startswith("Y") else name):
-            if clip_id in listed:
-                return clip_id, start
+        match = pattern.fullmatch(stem)
+        if match and (clip_id := _listed_as(match[1], listed)) is not None:
+            return clip_id, float(match[2])
     return None, None
+
+
+def _listed_as(name: str, listed: Mapping[str, object]) -> str | None:
+    """The id that a name is, or is with PANNs' `Y` before it."""
+    if name in listed:
+        return name
+    return name[1:] if name.startswith("Y") and name[1:] in listed else None
 
 
 def _same_time(value: float, seconds: float) -> bool:

@@ -59,7 +59,12 @@ class Clip(NamedTuple):
     @property
     def where(self) -> str:
         """Path and place, for people."""
-        return self.path if self.place is None else f"{self.path}, {self.place}"
+        return where(self.path, self.place)
+
+
+def where(path: str, place: Place | None) -> str:
+    """Path and place, for people."""
+    return path if place is None else f"{path}, {place}"
 
 
 class Source(Protocol):
@@ -103,6 +108,7 @@ class ClipList:
     def __init__(self, classes: Iterable[ClassLabel], report: ImportReport) -> None:
         self.clips: list[Clip] = []
         self._classes, self._report = class_index(classes), report
+        self._seen: dict[tuple[str, ...], tuple[tuple[int, ...], list[str]]] = {}
         self._taken: dict[str, str] = {}
 
     def is_new(self, clip_id: str, path: str) -> bool:
@@ -115,12 +121,16 @@ class ClipList:
 
     def add(self, clip: Clip, labels: Sequence[str]) -> None:
         """Add a clip with labels given by mid or by name."""
-        known = sorted({self._classes[label] for label in labels if label in self._classes})
-        unknown = sorted({label for label in labels if label not in self._classes})
-        detail = f"not in the class list: {'; '.join(unknown)}" if unknown else "no label given"
-        if not known:
-            self._report.add("no_label", clip.id, clip.where, detail)
-            return
-        if unknown:
-            self._report.add("unknown_label", clip.id, clip.where, detail)
-        self.clips.append(clip._replace(labels=tuple(known)))
+        known, unknown = self._sort_out(tuple(labels))
+        if unknown or not known:
+            detail = f"not in the class list: {'; '.join(unknown)}" if unknown else "no label given"
+            self._report.add("unknown_label" if known else "no_label", clip.id, clip.where, detail)
+        if known:
+            self.clips.append(clip._replace(labels=known))
+
+    def _sort_out(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], list[str]]:
+        """Classes of the labels that are in the list, and the others; most clips have the labels of an earlier one."""
+        if labels not in self._seen:
+            known = {self._classes[label] for label in labels if label in self._classes}
+            self._seen[labels] = tuple(sorted(known)), sorted(set(labels) - self._classes.keys())
+        return self._seen[labels]

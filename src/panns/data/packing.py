@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from itertools import chain, groupby
 from pathlib import Path
@@ -318,6 +318,7 @@ def _finish(
         rows.commit(out, meta | {"counts": report.counts})
 
 
+@lru_cache(maxsize=1)  # thousands of clips in a row lie in one file
 def _path_in_place(path: str, out: Path) -> str:
     """Relative where the file lies beside or below the store, so that both can be moved; else absolute."""
     real, root = Path(path).resolve(), out.resolve()

@@ -11,7 +11,7 @@ PaSST: `audio_name` S20 (`Y<id>.mp3`, in the unbalanced part `NN/Y<id>.mp3`), `m
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import h5py
@@ -115,9 +115,9 @@ class Hdf5Packs:
         for first in range(0, len(names), BLOCK_ROWS):
             block = slice(first, first + BLOCK_ROWS)
             for row, (name, mids) in enumerate(zip(names[block], _mids(target[block]), strict=True), start=first):
-                text = PurePosixPath(bytes(name).decode(errors="replace"))
-                if text.name:
-                    yield Entry((text.stem,), str(path), place(row), mids)
+                stem = bytes(name).decode(errors="replace").rpartition("/")[2].rpartition(".")[0]
+                if name:
+                    yield Entry((stem,), str(path), place(row), mids)
                 else:
                     report.add("empty_row", "", f"{path}, row {row}")
 
