@@ -26,7 +26,7 @@ from holdings import (
     tar,
 )
 from packs import RATE, make, noise, same_folders, source_of
-from panns.data import packing
+from panns.data import importing, packing
 from panns.data.forms.archives import Archives
 from panns.data.forms.hdf5 import Hdf5Packs
 from panns.data.forms.parquet import HuggingFaceParquet
@@ -129,7 +129,7 @@ def test_shards_behind_the_last_journaled_clip_are_removed(tmp_path):
 
 def test_shard_that_lost_its_last_bytes_in_a_power_cut(noisy, tmp_path, monkeypatch):
     make(pack, noisy, tmp_path / "whole", **SMALL)
-    make_stopped(monkeypatch, packing, "_finish", stopped, noisy, tmp_path / "out")
+    make_stopped(monkeypatch, importing, "_finish", stopped, noisy, tmp_path / "out")
     shards = sorted((tmp_path / "out" / "shards").iterdir())
     os.truncate(shards[-2], 5000)
     make(pack, noisy, tmp_path / "out", **SMALL)
@@ -262,7 +262,7 @@ def test_finished_store_is_not_made_twice(noisy, tmp_path, monkeypatch):
 
 
 def test_unfinished_store_refuses_other_settings_and_a_second_process(noisy, tmp_path, monkeypatch):
-    make_stopped(monkeypatch, packing, "_finish", stopped, noisy, tmp_path / "out")
+    make_stopped(monkeypatch, importing, "_finish", stopped, noisy, tmp_path / "out")
     with pytest.raises(JournalError, match=r"unfinished store made otherwise.*sample_rate was 16000, is 8000"):
         make(pack, noisy, tmp_path / "out", sample_rate=8000, **SMALL)
     first = (tmp_path / "out" / "journal.jsonl").read_text().splitlines()[0]

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--check",
                 choices=CHECKS,
                 default="sample",
-                help="sample: read one row in 100, in a minute or two for AudioSet; the others get no checksum, and a "
+                help="sample: read one row in 100, in minutes for AudioSet; the others get no checksum, and a "
                 "silent one stays. all: read all 1.3 TB. Default: %(default)s",
             )
 

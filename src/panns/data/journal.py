@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from panns.data.conditioning import Findings
+from panns.data.clip_audio import Findings
 
 
 class JournalError(ValueError):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from panns.data import codecs
-from panns.data.conditioning import (
+from panns.data.clip_audio import (
     PADDING_SECONDS,
     Audio,
     ClipForm,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -9,6 +10,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def waiting(what: str, show: bool = True) -> Iterator[None]:
+    """Say what takes its time before there is anything to count."""
+    console = Console(stderr=True)
+    if not show:
+        yield
+    elif console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(f"{what} ...")
+        yield
 
 
 def track(items: Iterable[T], total: int, done: int, what: str, show: bool = True, unit: str = "clips") -> Iterator[T]:

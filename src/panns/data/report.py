@@ -34,7 +34,7 @@ KEPT = {
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT
-UNCHECKED = {"unchecked": "never read, and so without a checksum: `--check all` reads every clip"}
+UNCHECKED = {"unchecked": "never read, so without a checksum: `panns verify --all` reads them"}
 
 
 class Finding(NamedTuple):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from panns.data.conditioning import CLIPPED_SAMPLES
+from panns.data.clip_audio import CLIPPED_SAMPLES
 from panns.data.store import ClipError, ClipStore
 from panns.data.verification.first_crc32 import read_crc32
 
