@@ -274,19 +274,25 @@ def test_threads_share_a_store(local, web, tmp_path):
     assert all(np.array_equal(clip, local.read(int(row))) for clip, row in zip(got, rows, strict=True))
 
 
-def read_all(store) -> bool:
-    return [store.read(row).sum() for row in range(CLIPS)]
+def read_all(store, answers=None) -> list[int]:
+    sums = [int(store.read(row).sum()) for row in range(CLIPS)]
+    if answers is not None:
+        answers.put(sums)
+    return sums
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_processes_share_the_copies(method, local, web, tmp_path):
     url, moods, _ = web
     store = ClipStore.open(url, cache=tmp_path / "cache")
-    store.read(0)
-    expected = read_all(local)
+    store.read(0)  # opens a connection, which must not be used by two processes
     context = multiprocessing.get_context(method)
-    with context.Pool(2) as pool:
-        assert pool.map(read_all, [store, store]) == [expected, expected]
+    answers = context.Queue()
+    processes = [context.Process(target=read_all, args=(store, answers), daemon=True) for _ in range(2)]
+    for process in processes:
+        process.start()
+    expected = read_all(local)
+    assert [answers.get(timeout=60) for _ in processes] == [expected, expected]
     asked = clip_requests(moods)
     assert CLIPS <= asked <= 2 * CLIPS
     assert same(store, local)
