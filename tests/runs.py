@@ -1,9 +1,11 @@
 """Helpers to run train.py as a user does, in this process or in one of its own, and to kill it."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -101,3 +103,54 @@ class RecordRows(pl.Callback):
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
         with (self.folder / f"rank{trainer.global_rank}.txt").open("a") as file:
             file.write(" ".join(str(int(row)) for row in batch.row) + "\n")
+
+
+class ScratchAt(pl.Callback):
+    """Damages a file at a step: flips a bit of its last bytes, cuts it, removes it, or puts another in its place."""
+
+    def __init__(self, path: str, step: int, how: str) -> None:
+        self.path, self.step, self.how = Path(path), step, how
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            scratch(self.path, self.how)
+
+
+def scratch(path: Path, how: str) -> None:
+    """Damage a file."""
+    if how == "flip":
+        with path.open("r+b") as file:
+            file.seek(-1000, 2)
+            byte = file.read(1)
+            file.seek(-1, 1)
+            file.write(bytes([byte[0] ^ 1]))
+    elif how == "cut":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "remove":
+        path.unlink()
+    else:
+        path.with_suffix(".new").write_bytes(path.read_bytes()[::-1])
+        path.with_suffix(".new").replace(path)
+
+
+class RaiseAt(pl.Callback):
+    """An error of the program at a step, after which nothing is saved."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise ZeroDivisionError
+
+
+class KillWorkerAt(pl.Callback):
+    """Kills a loader process, as the kernel does when memory runs out."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+            time.sleep(0.5)

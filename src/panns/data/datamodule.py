@@ -51,6 +51,8 @@ class AudioSetDataModule(pl.LightningDataModule):
         max_epochs: How many epochs training is planned to last; the trainer reads it. With 0 the store may lack the
             training splits.
         sampler: Builds the sampler, see `panns.data.samplers`.
+        max_damaged_clips: Training clips that may turn out unreadable: another draw takes the place of each, which is
+            counted and reported; one more stops the run. 0 stops at the first.
         cache: Of a store at a URL: folder on a local disk that keeps its index and the clips that were read; None for
             PANNS_CACHE, else ~/.cache/panns.
         cache_gb: What those clips may take, 0 to keep none; None for all of the disk but 5 %.
@@ -86,6 +88,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         transform: Transform | None = None,
         prepare: Callable[[Path], Any] | None = None,
+        max_damaged_clips: int = 0,
         cache: str | Path | None = None,
         cache_gb: float | None = None,
         hint: str = "",
@@ -95,6 +98,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.max_epochs, self.sampler, self.seed = max_epochs, sampler, seed
         self.num_threads = num_threads or min(os.cpu_count() or 1, 8)
         self.num_workers, self.transform = num_workers, transform
+        self.max_damaged_clips = max_damaged_clips
         self._check_sizes()
         if is_url(store):
             given = ClipStore.open(store, cache=cache, cache_gb=cache_gb)
@@ -229,9 +233,9 @@ class AudioSetDataModule(pl.LightningDataModule):
     def _loader(self, store: ClipStore, plan: Plan, transform: Transform | None) -> ClipLoader:
         reader = BatchReader(store, plan, self.clip_samples, self.seed, transform)
         if self.num_workers or transform is not None:  # a transform draws from its process's own random generator
-            return WorkerLoader(reader, self.num_workers or self.num_threads)
+            return WorkerLoader(reader, self.num_workers or self.num_threads, max_damaged=self.max_damaged_clips)
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return ClipLoader(reader, self.num_threads, self.num_threads + 2, pin_memory=on_gpu)
+        return ClipLoader(reader, self.num_threads, self.num_threads + 2, on_gpu, self.max_damaged_clips)
 
     @property
     def _rank(self) -> int:

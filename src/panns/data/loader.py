@@ -6,6 +6,9 @@ Every batch is a pure function of its step number, so the whole state of a loade
 all ranks have consumed together: rank, world size and interruptions cannot change what is read.
 """
 
+import signal
+import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,12 +21,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from panns.data.damage import Damaged, Mender
 from panns.data.draws import key
 from panns.data.samplers import Sampler
-from panns.data.store import ClipStore
+from panns.data.starvation import Starvation
+from panns.data.store import READING, ClipError, ClipStore, StoreError
 
+BEYOND = 2**40  # draws: more than any run makes
 Rows = npt.NDArray[np.int64]
 Transform = Callable[[Tensor, int], Tensor]  # a user's own: int16 (L,) and its sample rate -> int16 (L,)
+
+
+class LoaderError(StoreError):
+    """The loader itself failed; what to do is said."""
 
 
 @dataclass
@@ -35,12 +45,16 @@ class Batch:
         target: (B, K) float32 of 0 and 1.
         row: (B,) int64, the clips' rows in the store.
         draw: (B,) int64, global draw numbers: what every random choice about the clip is keyed by.
+        damaged: clips that could not be read, and what took their place.
+        seconds: that reading files took, and making the batch in all, in the thread or process that made it.
     """
 
     waveform: Tensor
     target: Tensor
     row: Tensor
     draw: Tensor
+    damaged: tuple[Damaged, ...] = ()
+    seconds: tuple[float, float] = (0.0, 0.0)
     in_transit: "deque[tuple[Any, Tensor]] | None" = None
 
     def to(self, device: torch.device | str, **_: Any) -> "Batch":
@@ -66,6 +80,9 @@ class Plan(Protocol):
 
     def batch(self, step: int) -> tuple[Rows, Rows]:
         """-> rows of the store (B,), draw numbers (B,)."""
+
+    def spare(self, draw: int, attempt: int) -> int:
+        """-> the row that takes the place of a draw whose clip is damaged; only asked of an endless plan."""
 
 
 class TrainPlan:
@@ -104,6 +121,10 @@ class TrainPlan:
         draws = step * self.draws_per_batch + self._offsets
         return self.rows[self.sampler.take(draws)], draws
 
+    def spare(self, draw: int, attempt: int) -> int:
+        """-> row of a draw far behind the last one of any run: a function of `draw`, whatever the ranks."""
+        return int(self.rows[self.sampler.take(np.array([draw + attempt * BEYOND]))][0])
+
 
 class EvaluationPlan:
     """Every row once: rank r of W takes rows r, r + W, ...; nothing is repeated to fill the last batch."""
@@ -119,6 +140,10 @@ class EvaluationPlan:
         """-> rows of the store (B,), the same as draw numbers (B,)."""
         rows = self.rows[step * self.batch_size : (step + 1) * self.batch_size]
         return rows, rows
+
+    def spare(self, draw: int, attempt: int) -> int:
+        """An evaluation has no spare clips."""
+        raise NotImplementedError
 
 
 class _Buffers:
@@ -161,21 +186,28 @@ class BatchReader:
         self.store, self.plan, self.clip_samples, self.seed, self.transform = store, plan, clip_samples, seed, transform
 
     def read(self, step: int, out: npt.NDArray[np.int16] | None = None) -> Batch:
-        """-> batch `step`.
+        """-> batch `step`; clips that cannot be read are named in it, and their places hold nothing of use."""
+        return self.read_rows(*self.plan.batch(step), out)
 
-        Raises:
-            ClipError: a clip's bytes are not what the index says; it names the clip and the file.
-        """
-        rows, draws = self.plan.batch(step)
+    def read_rows(self, rows: Rows, draws: Rows, out: npt.NDArray[np.int16] | None = None) -> Batch:
+        """-> the batch of these rows of the store (B,) and draw numbers (B,)."""
+        begin, reading, damaged = time.perf_counter(), READING.seconds, []
         waveform = np.empty((len(rows), self.clip_samples), np.int16) if out is None else out
         self.store.prefetch(rows)
         for i, row in enumerate(rows):
-            self.store.read_into(int(row), waveform[i])
+            try:
+                self.store.read_into(int(row), waveform[i])
+            except ClipError as error:
+                damaged.append(Damaged(i, int(draws[i]), error))
+                continue
             if self.transform is not None:
                 torch.manual_seed(key(self.seed, "transform", int(draws[i])))
                 waveform[i] = self.transform(torch.from_numpy(waveform[i]), self.store.sample_rate).numpy()
         target = torch.from_numpy(self.store.targets(rows))
-        return Batch(torch.from_numpy(waveform), target, torch.from_numpy(rows), torch.from_numpy(draws))
+        batch = Batch(torch.from_numpy(waveform), target, torch.from_numpy(rows), torch.from_numpy(draws))
+        batch.damaged = tuple(damaged)
+        batch.seconds = (READING.seconds - reading, time.perf_counter() - begin)
+        return batch
 
 
 class ClipLoader:
@@ -187,10 +219,21 @@ class ClipLoader:
     Args:
         prefetch: Batches read ahead.
         pin_memory: Page-locked buffers, for copies to a GPU that overlap with computing.
+        max_damaged: Training clips that may turn out unreadable, see `panns.data.damage`.
     """
 
-    def __init__(self, reader: BatchReader, num_threads: int = 2, prefetch: int = 4, pin_memory: bool = False) -> None:
+    def __init__(
+        self,
+        reader: BatchReader,
+        num_threads: int = 2,
+        prefetch: int = 4,
+        pin_memory: bool = False,
+        max_damaged: int = 0,
+    ) -> None:
         self.reader, self.num_threads, self.prefetch = reader, num_threads, max(prefetch, num_threads)
+        spare = reader.plan.spare if reader.plan.endless else None
+        self._mender = Mender(reader.read_rows, spare, max_damaged, reader.store.place)
+        self.starvation = Starvation(num_threads)
         self._buffers = _Buffers(pin_memory)
         self._in_transit: deque[tuple[Any, Tensor]] = deque()
         self.step = 0
@@ -199,11 +242,18 @@ class ClipLoader:
         return self.reader.plan.num_batches
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yields the rest of the training epoch that `step` lies in; an evaluation always starts at its first clip."""
+        """Yields the rest of the training epoch that `step` lies in; an evaluation always starts at its first clip.
+
+        Raises:
+            DamageError: a clip cannot be read, or one more than may be.
+            LoaderError: a worker process died.
+        """
         if not self.reader.plan.endless:
             self.step = 0
         end = (self.step // len(self) + 1) * len(self)
-        for batch in self._batches(self.step, end):
+        for batch in self.starvation.watch(self._batches(self.step, end), self.reader.plan.endless):
+            if batch.damaged:
+                batch = self._mender.mend(batch)
             self.step += 1
             while self._in_transit and self._in_transit[0][0].query():
                 self._in_transit.popleft()
@@ -250,7 +300,28 @@ class WorkerLoader(ClipLoader):
 
     def _batches(self, start: int, end: int) -> Iterator[Batch]:
         steps = _Steps(self.reader, start, end)
-        yield from torch.utils.data.DataLoader(steps, batch_size=None, num_workers=self.num_threads)
+        loader = torch.utils.data.DataLoader(steps, batch_size=None, num_workers=self.num_threads)
+        try:
+            yield from _start_workers(loader)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise LoaderError(
+                f"A loader process died ({str(error).strip().partition('. ')[0]}): killed by somebody, or for want of "
+                f"memory, of which each of {self.num_threads} takes its own. Run the same command again: it goes on; "
+                "where it was memory, with a smaller data.num_workers or data.num_threads"
+            ) from error
+
+
+def _start_workers(loader: "torch.utils.data.DataLoader[Batch]") -> Iterator[Batch]:
+    """Iterate, without torch's signal handler: it raises the death of a worker wherever the main thread stands, perhaps
+    in the middle of an optimizer step. So it shows within seconds when a batch is asked for, and the run can be saved.
+    """
+    former = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, former or signal.SIG_DFL)
+    return batches
 
 
 class _Steps(torch.utils.data.Dataset[Batch]):

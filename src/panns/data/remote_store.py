@@ -7,6 +7,7 @@ batch is there; a clip of 10 s is one request of 60 to 640 kB, and those of a ba
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from panns.data.index import COLUMNS, file_hash, load_columns
 from panns.data.nearby import NearbyClips
 from panns.data.quarantine import QUARANTINE
 from panns.data.remote import Range, RemoteError, RemoteFolder
-from panns.data.store import ClipError, ClipStore, StoreError, parse_meta
+from panns.data.store import READING, ClipError, ClipStore, StoreError, parse_meta
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +69,13 @@ class RemoteClipStore(ClipStore):
 
     def prefetch(self, rows: np.ndarray) -> None:
         """Fetch the clips that are not here, all at the same time."""
-        missing = self.nearby.missing(rows)
+        missing, begin = self.nearby.missing(rows), time.perf_counter()
         try:
             payloads = self.remote.read_ranges([self._range(row) for row in missing])
         except RemoteError:
             return  # the read of the clip says which it is
+        finally:
+            READING.seconds += time.perf_counter() - begin
         for row, payload in zip(missing, payloads, strict=True):
             self._prefetched[row] = self._kept(row, payload)
 
@@ -91,16 +94,18 @@ class RemoteClipStore(ClipStore):
         return f"{self.remote.url}/{os.fsdecode(self.path[file])}"
 
     def _payload(self, row: int) -> bytes:
-        payload = self._prefetched.pop(row, None) or self.nearby.get(row)
-        if payload is not None:
-            return payload
+        payload, begin = self._prefetched.pop(row, None), time.perf_counter()
         try:
-            return self._kept(row, self.remote.read_range(self._range(row)))
+            if payload is None:
+                payload = self.nearby.get(row)
+            return self._kept(row, self.remote.read_range(self._range(row))) if payload is None else payload
         except RemoteError as error:
             raise self._clip_error(row, str(error)) from error
+        finally:
+            READING.seconds += time.perf_counter() - begin
 
     def _kept(self, row: int, payload: bytes) -> bytes:
-        if self._is_indexed(row, payload):
+        if self.crc32[row] and self._is_indexed(row, payload):  # what was never checked could not be trusted later
             self.nearby.put(row, payload)
         return payload
 

@@ -8,6 +8,8 @@ memory-mapped and so shared by all workers; clips are read with `os.pread`, neve
 import hashlib
 import json
 import os
+import threading
+import time
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -48,6 +50,15 @@ class _OpenFile:
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):
             os.close(self.descriptor)
+
+
+class _Reading(threading.local):
+    """What this thread has waited for files so far, in seconds."""
+
+    seconds = 0.0
+
+
+READING = _Reading()
 
 
 class ClipStore:
@@ -235,9 +246,16 @@ class ClipStore:
 
     def _payload(self, row: int) -> bytes:
         """The bytes of one clip, fewer where its file is cut."""
-        number = self.file[row]
-        file = self._open_file(self.path[number], self.file_bytes[number])
-        return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
+        number, begin = self.file[row], time.perf_counter()
+        try:
+            file = self._open_file(self.path[number], self.file_bytes[number])
+            return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
+        except StoreError as error:
+            raise self._clip_error(row, str(error)) from error
+        except OSError as error:  # a failing disk, or a network disk that lost the file
+            raise self._clip_error(row, error.strerror or str(error)) from error
+        finally:
+            READING.seconds += time.perf_counter() - begin
 
     def fingerprint(self, rows: np.ndarray) -> dict:
         """What a run was trained or scored on: counts, and a hash over ids, labels and crc32, sorted by id."""
@@ -268,7 +286,8 @@ class ClipStore:
             )
 
     def _clip_error(self, row: int, why: str) -> ClipError:
-        return ClipError(self.id[row].decode(), self.file_path(int(self.file[row])), why)
+        path = self.file_path(int(self.file[row]))
+        return ClipError(self.id[row].decode(), path.resolve() if isinstance(path, Path) else path, why)
 
 
 def is_url(root: str | Path) -> bool:
@@ -304,26 +323,30 @@ def parse_meta(text: bytes, path: Path | str) -> dict:
     return dict(meta)
 
 
-def _check_file(root: Path, path: bytes, nbytes: int) -> Path:
-    """Where a file of the store lies, if it is still the size it was."""
+def _check_file(root: Path, path: bytes, nbytes: int) -> None:
+    """Refuse a store with a file that is not there or not the size it was."""
     full = root / os.fsdecode(path)
+    if fault := _fault(full, nbytes):
+        raise StoreError(
+            f"{root}: {full.resolve()} {fault}; put the old file back, or `panns verify {root} --repair` keeps what is "
+            "whole"
+        )
+
+
+def _fault(full: Path, nbytes: int) -> str | None:
+    """What is wrong with a file."""
     try:
         size = full.stat().st_size
     except OSError as error:
-        raise StoreError(
-            f"{root}: {full} is not there ({error.strerror}); put it back, or `panns verify {root} --repair` does "
-            "without its clips"
-        ) from error
-    if size != nbytes:
-        raise StoreError(
-            f"{root}: {full} has {size} bytes where the index has {nbytes}: cut or replaced; put the old file back, or "
-            f"`panns verify {root} --repair` keeps the clips that are whole"
-        )
-    return full
+        return f"is not there ({error.strerror})"
+    return None if size == nbytes else f"has {size} bytes where the index has {nbytes}: cut or replaced"
 
 
 def _open_checked(root: Path, path: bytes, nbytes: int) -> _OpenFile:
-    return _OpenFile(_check_file(root, path, nbytes))
+    full = root / os.fsdecode(path)
+    if fault := _fault(full, nbytes):
+        raise StoreError(f"the file {fault}")
+    return _OpenFile(full)
 
 
 def _open_as_it_is(root: Path, path: bytes, nbytes: int) -> _OpenFile:

@@ -11,6 +11,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
+from panns.data import StoreError
 from panns.training.loggers import HistoryLogger
 from panns.weights.files import load_checkpoint
 
@@ -71,10 +72,12 @@ class SaveLast(Checkpoint):
     def __init__(self, folder: str | Path, every_n_steps: int = 1000) -> None:
         self.path, self.every_n_steps = Path(folder) / LAST, every_n_steps
         self._signum, self._stopping = 0, False
+        self._saved_step = 0
         self._former: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over the signals, and lets the loggers drop what they know of steps that will now be done again."""
+        self._saved_step = trainer.global_step
         for logger in trainer.loggers:
             if isinstance(logger, HistoryLogger):
                 logger.rewind(trainer.global_step)
@@ -90,7 +93,7 @@ class SaveLast(Checkpoint):
             return
         self._stopping = self._agreed_to_stop(trainer)
         if self._stopping or trainer.global_step % self.every_n_steps == 0:
-            trainer.save_checkpoint(self.path)
+            self._save(trainer)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -106,7 +109,7 @@ class SaveLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after the validation, so that a resumed run neither repeats nor skips it."""
-        trainer.save_checkpoint(self.path)
+        self._save(trainer)
         if self._agreed_to_stop(trainer, always=True):
             self._exit(trainer, f"saved {self.path} at step {trainer.global_step}")
 
@@ -115,8 +118,18 @@ class SaveLast(Checkpoint):
         self._restore()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Gives the signals back."""
+        """Saves where the next clips could not be had, which leaves the model as it was; gives the signals back."""
         self._restore()
+        if not isinstance(exception, StoreError) or not trainer.training or trainer.world_size > 1:
+            return  # several ranks are not at the same step then: what the schedule saved stands
+        if trainer.fit_loop.epoch_loop._should_accumulate() or trainer.global_step == self._saved_step:
+            return
+        self._save(trainer)
+        print(f"Saved {self.path} at step {trainer.global_step}; the same command goes on from there.", flush=True)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        self._saved_step = trainer.global_step
 
     def _restore(self) -> None:
         for signum, handler in self._former.items():

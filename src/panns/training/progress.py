@@ -12,18 +12,21 @@ from panns.data.loader import Batch
 
 
 class Throughput(Callback):
-    """Logs train/clips_per_second: training examples of all devices, validation time left out."""
+    """Logs train/clips_per_second: training examples of all devices, validation time left out.
+
+    And train/waiting, the part of that time in which this process waited for clips.
+    """
 
     def __init__(self) -> None:
-        self._clips, self._since = 0, 0.0
+        self._clips, self._since, self._waited = 0, 0.0, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock of a run that goes on in mid-epoch."""
-        self._clips, self._since = 0, time.perf_counter()
+        self._restart(trainer, time.perf_counter())
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
-        self._clips, self._since = 0, time.perf_counter()
+        self._restart(trainer, time.perf_counter())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int
@@ -33,8 +36,13 @@ class Throughput(Callback):
         last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         if last or (batch_idx + 1) % trainer.log_every_n_steps == 0:
             now = time.perf_counter()
+            waited = trainer.train_dataloader.starvation.waited - self._waited
             pl_module.log("train/clips_per_second", self._clips / (now - self._since), prog_bar=True)
-            self._clips, self._since = 0, now
+            pl_module.log("train/waiting", min(waited / (now - self._since), 1.0))
+            self._restart(trainer, now)
+
+    def _restart(self, trainer: pl.Trainer, now: float) -> None:
+        self._clips, self._since, self._waited = 0, now, trainer.train_dataloader.starvation.waited
 
 
 class DrawnClasses(Callback):

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.data import AudioSetDataModule
 from panns.training import pictures
+from panns.training.damage import damaged_clips
 from panns.training.loggers import HISTORY
 from panns.training.media import log_media
 from panns.training.progress import DrawnClasses
@@ -51,6 +52,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         "step": trainer.global_step,
         "best_checkpoint": str(best.relative_to(run.folder)) if best else None,
         "fingerprint": data.fingerprint(),
+        "damaged_clips": damaged_clips(run.folder),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
     if rank_zero_only.rank == 0:
@@ -150,6 +152,9 @@ def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
             shown = (f"{name} {own[name]:.4f}" for name in ("mAP", "mAUC", "d_prime", "accuracy") if name in own)
             classes = f"{own['num_classes_scored']:.0f} classes with positives"
             print(f"{'  '.join(shown)}  ({note}; {own['num_clips']:.0f} clips, {classes})")
+    if (damaged := results["damaged_clips"])["clips"]:
+        draws = f"{damaged['draws']:,} of its draws were replaced"
+        print(f"{damaged['clips']:,} training clips could not be read, {draws}: {folder}/damaged_clips*.csv")
     drawn = [name for name in PICTURES if (folder / name).is_file()]
     for what, name in (
         ("scores", "metrics.json"),

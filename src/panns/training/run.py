@@ -30,7 +30,7 @@ SCIENCE = (
 )
 MACHINE = {  # how and where a run is computed, not what
     "task": ("compile",),
-    "data": ("store", "root", "prepare", "num_threads", "num_workers", "cache", "cache_gb"),
+    "data": ("store", "root", "prepare", "num_threads", "num_workers", "max_damaged_clips", "cache", "cache_gb"),
     "trainer": (
         "accelerator",
         "devices",

@@ -120,7 +120,7 @@ def test_truncated_shard(store):
     cut = int(opened.offset[rows[4]]) + 100
     with shard.open("r+b") as file:
         file.truncate(cut)
-    with pytest.raises(StoreError, match=r"--repair` keeps the clips that are whole"):
+    with pytest.raises(StoreError, match=r"--repair` keeps what is whole"):
         ClipStore.open(store)
     result = check(store, sample=0)
     assert set(damaged(result)) == {opened.id[row].decode() for row in rows[4:]}
@@ -131,7 +131,7 @@ def test_truncated_shard(store):
 def test_missing_shard(store):
     expected = ids_in(store, 3)
     (store / "shards" / "00003.tar").unlink()
-    with pytest.raises(StoreError, match=r"--repair` does without its clips"):
+    with pytest.raises(StoreError, match=r"--repair` keeps what is whole"):
         ClipStore.open(store)
     result = check(store, sample=0)
     assert damaged(result) == dict.fromkeys(expected, "missing")

@@ -88,12 +88,8 @@ def clip_faults(store: ClipStore, row: int, first_crc32: int, seen_crc32: list[t
                 return
             seen_crc32.append((row, crc32))
         samples = store.decode(row, payload)
-    except FileNotFoundError as error:
-        yield "missing", str(error.strerror)
     except ClipError as error:
-        yield "damaged", error.why
-    except OSError as error:  # of the disk, or for want of permission
-        yield "damaged", str(error)
+        yield "missing" if isinstance(error.__cause__, FileNotFoundError) else "damaged", error.why
     else:
         yield from _sample_faults(samples)
 
