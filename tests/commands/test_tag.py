@@ -55,6 +55,17 @@ def test_files_without_audio_are_named(tmp_path, content, says, capsys):
     assert says in error
 
 
+def test_the_files_after_a_bad_one_are_heard_too(tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    (tmp_path / "bad.wav").write_bytes(b"just text")
+    soundfile.write(tmp_path / "good.wav", 0.1 * np.random.default_rng(0).standard_normal(32000), 32000)
+    files = [str(tmp_path / name) for name in ("bad.wav", "good.wav", "missing.wav")]
+    assert main(["tag", str(tmp_path / "a.ckpt"), *files]) == 2
+    said = capsys.readouterr()
+    assert "good.wav (1.0 s)" in said.out
+    assert "2 of 3 files could not be heard" in said.err
+
+
 def test_samples_that_are_not_finite_are_refused(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan, np.float32), 32000, subtype="FLOAT")
     with pytest.raises(AudioError, match="NaN"):

@@ -1,6 +1,7 @@
 """`panns tag`: what is heard in audio files, by a model trained here."""
 
 import argparse
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from panns.audio import read_mono
+from panns.audio import AudioError, read_mono
 from panns.models import AudioTagger, fold_batch_norms
 from panns.trained import load
 
@@ -24,15 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the highest classes of each file."""
+    """Print the highest classes of each file; a file that cannot be heard is named, and the others are gone on with."""
     model = fold_batch_norms(load(args.checkpoint))
+    unheard = 0
     for path in args.files:
-        waveform = read_mono(path, model.sample_rate)
+        try:
+            waveform = read_mono(path, model.sample_rate)
+        except AudioError as error:
+            print(f"panns tag: {error}", file=sys.stderr)
+            unheard += 1
+            continue
         scores = tag(model, waveform, round(args.window * model.sample_rate))
         print(f"{path} ({len(waveform) / model.sample_rate:.1f} s)")
         for k in np.argsort(-scores)[: args.top]:
             print(f"  {scores[k]:.3f}  {model.classes[k]}")
-    return 0
+    if unheard and len(args.files) > 1:
+        print(f"panns tag: {unheard} of {len(args.files)} files could not be heard, see above", file=sys.stderr)
+    return 2 if unheard else 0
 
 
 @torch.inference_mode()

@@ -116,7 +116,7 @@ class AudioTagger(nn.Module):
         if waveform.dim() != 2 or not waveform.is_floating_point():
             raise ValueError(
                 f"Expected a float waveform (clips, samples) in [-1, 1], got {tuple(waveform.shape)} {waveform.dtype}; "
-                "average channels to mono, divide int16 by 32768."
+                "average channels to mono, divide int16 by 32768, write one clip as waveform[None]."
             )
         missing = self.min_samples - waveform.shape[1]
         if missing <= 0:
