@@ -78,3 +78,10 @@ def test_a_killed_rank_stops_all_and_a_restart_goes_on(one, tones, tmp_path, ran
     again = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")["state_dict"]
     for name, weight in one.checkpoint["state_dict"].items():
         torch.testing.assert_close(again[name], weight, rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_whole_graphs_and_synchronised_batch_norms_are_refused_together(tones, tmp_path):
+    done = start(tones, tmp_path / "run", "trainer=ddp", *GLOO, "trainer.devices=2", "task.compile=true")
+    assert done.returncode != 0
+    assert "task.sync_batch_norm=false" in done.stderr
+    assert "Traceback" not in done.stderr

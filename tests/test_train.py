@@ -13,9 +13,10 @@ from train import train
 from panns import create_model, load
 from panns.data import AudioSetDataModule
 from panns.models.compiling import compile_body
+from panns.training.finite import NonFiniteLossError
 from panns.training.overrides import check_overrides
 from panns.training.run import Run, config_hash
-from panns.training.task import NonFiniteLossError, TaggingTask, start_at_prior
+from panns.training.task import TaggingTask, start_at_prior
 from panns.weights.files import load_checkpoint
 from runs import ROOT, config, small, start
 
@@ -100,8 +101,9 @@ def test_prior_bias_starts_at_the_class_frequencies():
         start_at_prior(model, None)
 
 
-def test_non_finite_loss_stops_with_the_clips_before_the_weights_are_spoiled(tones, tmp_path, monkeypatch):
-    cfg = small(tones, tmp_path, "augmentation=none", "callbacks.last.every_n_steps=1")
+@pytest.mark.parametrize("fused", [False, True])
+def test_non_finite_loss_stops_with_the_clips_before_the_weights_are_spoiled(tones, tmp_path, monkeypatch, fused):
+    cfg = small(tones, tmp_path, "augmentation=none", "callbacks.last.every_n_steps=1", f"+optimizer.fused={fused}")
     honest = TaggingTask.loss
 
     def spoilt(self, logits, targets):

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,17 +59,28 @@ class Batch:
     in_transit: "deque[tuple[Any, Tensor]] | None" = None
 
     def to(self, device: torch.device | str, **_: Any) -> "Batch":
-        """Copies to a device. From pinned memory it runs in the background; its source is held until it is over."""
-        if torch.device(device).type != "cuda":
-            return replace(self, waveform=self.waveform.to(device), target=self.target.to(device), draw=self.draw)
-        waveform = self.waveform.to(device, non_blocking=True)
-        moved = replace(self, waveform=waveform, target=self.target.to(device, non_blocking=True), in_transit=None)
+        """Copies to a device; to a GPU in the background, beside the computation, while the source is held."""
+        device = torch.device(device)
+        if device.type != "cuda":
+            return replace(self, waveform=self.waveform.to(device), target=self.target.to(device))
+        copying, computing = _copy_stream(device), torch.cuda.current_stream(device)
+        with torch.cuda.stream(copying):
+            waveform = self.waveform.to(device, non_blocking=True)
+            target = self.target.pin_memory().to(device, non_blocking=True)
+        computing.wait_stream(copying)
+        for tensor in (waveform, target):
+            tensor.record_stream(computing)  # its memory is not used again before that stream is done with it
         if self.in_transit is not None:
-            self.in_transit.append((torch.cuda.current_stream(device).record_event(), self.waveform))
-        return moved
+            self.in_transit.append((copying.record_event(), self.waveform))
+        return replace(self, waveform=waveform, target=target, in_transit=None)
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+@cache
+def _copy_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
 
 
 class Plan(Protocol):

@@ -130,14 +130,18 @@ class BatchAugment:
                 f"Mixup pairs clips, but the batch has {len(self.draws)}: read draws_per_example=2 clips per example."
             )
         u = uniform(self.plan.seed, "mixup", self.draws[::2])[:, 0]
-        return torch.from_numpy(betaincinv(mixup.alpha, mixup.alpha, u).astype(np.float32)).to(self.device)
+        return self._send(betaincinv(mixup.alpha, mixup.alpha, u).astype(np.float32))
 
     def _stripes(self, draws: np.ndarray, axis: str, count: int, width: int, length: int) -> Tensor:
         """-> (len(draws), length) bool, True inside a stripe."""
         u = uniform(self.plan.seed, f"specaugment-{axis}", draws, size=2 * count).reshape(len(draws), count, 2)
         widths = np.floor(u[..., 0] * min(width, length)).astype(np.int64)
         starts = np.floor(u[..., 1] * (length - widths)).astype(np.int64)
+        start, end = self._send(np.stack([starts, starts + widths]))[..., None]
         at = torch.arange(length, device=self.device)
-        start = torch.from_numpy(starts).to(self.device)[..., None]
-        end = torch.from_numpy(starts + widths).to(self.device)[..., None]
         return ((at >= start) & (at < end)).any(dim=1)
+
+    def _send(self, choices: np.ndarray) -> Tensor:
+        """To the device, from pinned memory if that is a GPU: from other memory the copy waits for all work before."""
+        x = torch.from_numpy(choices)
+        return x.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else x.to(self.device)

@@ -21,6 +21,7 @@ from panns.data.loader import Batch
 from panns.models import AudioTagger, TaggingOutput
 from panns.models.compiling import compile_body
 from panns.training.augment import Augmentation
+from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
 
@@ -32,10 +33,6 @@ KAISER_BEST = {  # torchaudio's documented equivalent of librosa's "kaiser_best"
     "rolloff": 0.9475937167399596,
     "beta": 14.769656459379492,
 }
-
-
-class NonFiniteLossError(RuntimeError):
-    """The loss or the gradient became NaN or infinite; raised before the weights are changed."""
 
 
 class TaggingTask(pl.LightningModule):
@@ -94,11 +91,11 @@ class TaggingTask(pl.LightningModule):
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
         if prior_bias:
             start_at_prior(model, class_counts)
+        self.compiled = compile
         if compile:
             compile_body(model)
         self.scores: dict[str, Any] = {}
-        self._finite = torch.tensor(True)  # of all losses since the last optimizer step
-        self._rows: list[Tensor] = []  # of the clips behind them
+        self._guard = FiniteGuard()
         if hyper_parameters is not None:
             self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
 
@@ -107,9 +104,18 @@ class TaggingTask(pl.LightningModule):
         return self.model(waveform)
 
     def configure_model(self) -> None:
-        """Readies the network for several devices; called by the trainer before weights are restored."""
-        strategy = self.trainer.strategy
-        if self.sync_batch_norm and self.trainer.world_size > 1:
+        """Readies the network for several devices; called by the trainer before weights are restored.
+
+        Raises:
+            ValueError: it is compiled, and the devices would have to talk in the middle of its graphs.
+        """
+        strategy, several = self.trainer.strategy, self.trainer.world_size > 1
+        if self.compiled and several and (self.sync_batch_norm or isinstance(strategy, FullyShardedStrategy)):
+            raise ValueError(
+                "task.compile=true works on several devices with trainer=ddp task.sync_batch_norm=false alone: whole "
+                "graphs hold no exchange between devices. Set that, or task.compile=false."
+            )
+        if self.sync_batch_norm and several:
             synchronise_batch_norms(self.model, strategy.root_device.type)
         if isinstance(strategy, FullyShardedStrategy):
             shard(self.model, strategy.device_mesh["data_parallel"])
@@ -123,9 +129,7 @@ class TaggingTask(pl.LightningModule):
         augment = self.augmentation.for_batch(batch.draw, self.device)
         logits = self.model(self._signal(batch), augment).clip_logits
         loss = self.loss(logits, augment.targets(batch.target))
-        finite = torch.isfinite(loss.detach())
-        self._finite = self._finite.to(finite.device) & finite
-        self._rows.append(batch.row)
+        self._guard.add(loss, batch.row)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(logits))
         return loss
 
@@ -141,21 +145,25 @@ class TaggingTask(pl.LightningModule):
         return logits.float().softmax(-1) if self.model.exclusive else logits.float().sigmoid()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Logs the gradient norm and stops on a non-finite loss or gradient, while the weights are still good.
-
-        The loss is looked at when the backward pass is already queued, so the wait for it costs a GPU nothing.
-        """
+        """Logs the gradient norm and stops on a non-finite loss or gradient, while the weights are still good."""
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm  # of sharded gradients
-        scaled = (
-            getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        )  # fp16: the scaler skips such steps itself
-        finite = self._finite if scaled else self._finite & torch.isfinite(norm)
-        if not bool(finite):
-            raise NonFiniteLossError(self._blame())
-        self._finite, self._rows = torch.tensor(True), []
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None  # fp16: skips such steps itself
+        self._stop(self._guard.before_step(optimizer, None if scaled else norm, self.trainer.global_step))
         if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
             self.log("train/grad_norm", norm)
+
+    def on_validation_start(self) -> None:
+        """No validation of a network that a bad batch has gone through."""
+        self._stop(self._guard.settle())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """No checkpoint of it either."""
+        self._stop(self._guard.settle())
+
+    def on_train_end(self) -> None:
+        """The last step counts too."""
+        self._stop(self._guard.settle())
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs the learning rate that the step just used."""
@@ -192,6 +200,7 @@ class TaggingTask(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimizer, and the schedule stepped after each of its steps."""
         optimizer = self.make_optimizer(self.parameters())
+        fuse(optimizer, self.device.type)
         scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -207,12 +216,14 @@ class TaggingTask(pl.LightningModule):
         """-> (B, L) float32 in [-1, 1) at the model's rate."""
         return self.resample(batch.waveform.float() / FULL_SCALE)
 
-    def _blame(self) -> str:
+    def _stop(self, failed: Verdict | None) -> None:
+        if failed is None:
+            return
         store = self.trainer.datamodule.store
-        names = ", ".join(store.id[int(row)].decode() for row in torch.cat(self._rows))
-        return (
-            f"The loss or gradient of step {self.trainer.global_step} is not finite; the weights are still those of "
-            f"the step before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
+        names = ", ".join(store.id[int(row)].decode() for row in failed.rows)
+        raise NonFiniteLossError(
+            f"The loss or gradient of step {failed.step} is not finite; the weights are still those of the step "
+            f"before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
             "trainer.precision=32-true."
         )
 

@@ -29,8 +29,10 @@ def build_trainer(
         accelerator: As Lightning's; "auto" takes a GPU if there is one.
         precision: As Lightning's; "auto" is bf16-mixed on a GPU that has it and 32-true elsewhere. The frontend is
             always float32.
-        options: All other arguments of `pl.Trainer`.
+        options: All other arguments of `pl.Trainer`. Without `benchmark` cuDNN may try which of its algorithms is fastest
+            for the shapes of this run, unless `deterministic` is asked for.
     """
+    options.setdefault("benchmark", not options.get("deterministic"))
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in NOISE:
         warnings.filterwarnings("ignore", message)
