@@ -58,6 +58,14 @@ bench-metrics: $(READY) ## mAP and AUC at AudioSet's size against scikit-learn
 bench-codecs: $(READY) ## size and speed of pcm, flac and mp3 stores, on the recordings in AUDIO=DIR
 	$(BIN)/python benchmarks/codecs.py $(or $(AUDIO),data/demo/audio)
 
+.PHONY: bench-models
+bench-models: $(READY) ## log-mel, training step and inference on two cores against the released way
+	$(BIN)/python benchmarks/models.py
+
+.PHONY: bench-gpu
+bench-gpu: $(READY) ## clips/s and share of the matmul peak for cnn14 training on one GPU
+	$(BIN)/python benchmarks/gpu.py
+
 .PHONY: clean
 clean: ## removes caches, not data and runs
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

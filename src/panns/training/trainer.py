@@ -29,8 +29,8 @@ def build_trainer(
         accelerator: As Lightning's; "auto" takes a GPU if there is one.
         precision: As Lightning's; "auto" is bf16-mixed on a GPU that has it and 32-true elsewhere. The frontend is
             always float32.
-        options: All other arguments of `pl.Trainer`. Without `benchmark` cuDNN may try which of its algorithms is fastest
-            for the shapes of this run, unless `deterministic` is asked for.
+        options: All other arguments of `pl.Trainer`. Unless `benchmark` or `deterministic` say otherwise, cuDNN tries
+            which of its algorithms are fastest for the shapes of this run.
     """
     options.setdefault("benchmark", not options.get("deterministic"))
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
