@@ -63,9 +63,12 @@ def test_a_clip_counts_once_and_one_more_than_may_be_stops(folder):
     whole = loader(folder, 7)
     for _ in range(3):
         list(whole)
-    assert whole._mender.clips == {f"clip{number:02}" for number in range(3, 40, 6)}
+    assert set(whole._mender.clips) == {f"clip{number:02}" for number in range(3, 40, 6)}
     fewer = loader(folder, 6)
-    with pytest.raises(DamageError, match=r"7 clips could not be read, more than data\.max_damaged_clips=6; the last"):
+    with pytest.raises(
+        DamageError,
+        match=r"7 clips could not be read, more than data\.max_damaged_clips=6: clip.* and 2 more; the last",
+    ):
         list(chain(fewer, fewer, fewer))
 
 

@@ -15,6 +15,7 @@ from panns.data.store import ClipError, StoreError
 if TYPE_CHECKING:
     from panns.data.loader import Batch, Rows
 
+MAX_SHOWN = 5  # names in a message
 MAX_TRIES = 1000  # replacements that are damaged themselves, for one draw
 
 
@@ -49,7 +50,7 @@ class Mender:
         place: str,
     ) -> None:
         self.read, self.spare, self.limit, self.place = read, spare, limit, place
-        self.clips: set[str] = set()  # that could not be read so far
+        self.clips: dict[str, None] = {}  # that could not be read so far
 
     def mend(self, batch: "Batch") -> "Batch":
         """The batch with a clip in every place.
@@ -80,20 +81,23 @@ class Mender:
         """Count a damaged clip, and stop at the limit."""
         if self.spare is None:
             raise DamageError(
-                f"{error}. Clips to evaluate on are never replaced. Put the file back as it was; or find what is "
-                f"damaged with `panns verify {self.place}` and keep it out, which the scores will say"
+                f"{error}. Clips to evaluate on are never replaced. Put the file back as it was and run the same "
+                f"command again; or start a new run after `panns verify {self.place} --all`, which keeps out what is "
+                "damaged, and the scores will say so"
             ) from error
-        self.clips.add(error.clip_id)
+        self.clips[error.clip_id] = None
         if len(self.clips) <= self.limit:
             return
         if self.limit:
+            names, rest = ", ".join(list(self.clips)[:MAX_SHOWN]), len(self.clips) - MAX_SHOWN
             raise DamageError(
-                f"{len(self.clips)} clips could not be read, more than data.max_damaged_clips={self.limit}; the last: "
-                f"{error}. damaged_clips.csv names the others. Put the files back as they were and run the same "
-                f"command again; `panns verify {self.place}` finds all that is damaged"
+                f"{len(self.clips)} clips could not be read, more than data.max_damaged_clips={self.limit}: "
+                f"{names}{f' and {rest} more' if rest > 0 else ''}; the last: {error}. "
+                "Put the files back as they were and run the same command again: it goes on. For a new run, "
+                f"`panns verify {self.place} --all` finds all that is damaged and keeps it out"
             ) from error
         raise DamageError(
-            f"{error}. Put the file back as it was and run the same command again: it goes on. To go on without, "
-            "data.max_damaged_clips=100 lets other draws take the place of up to 100 such clips, counted and named; "
-            f"`panns verify {self.place}` finds all that is damaged"
+            f"{error}. Put the file back as it was and run the same command again: it goes on. Or add "
+            "data.max_damaged_clips=100 to it: other draws then take the place of up to 100 such clips, counted and "
+            "named"
         ) from error

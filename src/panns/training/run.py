@@ -161,5 +161,16 @@ def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[s
         raise CheckpointError(
             f"{path} was trained on other data: {[before.get(role) for role in other]} there, "
             f"{[fingerprint.get(role) for role in other]} here ({', '.join(other)}). "
-            "Put the data back, or start anew with resume=never."
+            f"{_quarantined_since(before, fingerprint)}Put the data back, or start anew with resume=never."
         )
+
+
+def _quarantined_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What `panns verify` between two starts of a run has to do with it."""
+    was, is_now = (fingerprint.get("quarantine", {}).get("clips", 0) for fingerprint in (before, now))
+    if was == is_now:
+        return ""
+    return (
+        f"Its quarantine had {was} clips and has {is_now}: to end this run, set quarantine.csv of the store aside; "
+        "data.max_damaged_clips then replaces what cannot be read. "
+    )
