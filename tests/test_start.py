@@ -14,6 +14,7 @@ from panns import create_model
 from panns.data.labels import audioset_classes
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
+from panns.training import pictures
 from panns.training.run import config_hash
 from panns.weights.files import load_checkpoint
 from runs import config, small
@@ -99,10 +100,12 @@ def test_released_weights_are_scored_as_they_are(barks, reference, released, tmp
     assert value == pytest.approx(np.mean(ap), abs=1e-6)
 
 
-def test_nothing_to_train_on_is_no_matter_only_if_nothing_is_trained(barks, tmp_path):
-    names = ("data.train_splits=[balanced_train]", "data.clips_per_epoch=4")
+def test_nothing_to_train_on_is_no_matter_only_if_nothing_is_trained(barks, tmp_path, monkeypatch):
+    names, drawn = ("data.train_splits=[balanced_train]", "data.clips_per_epoch=4"), []
+    monkeypatch.setattr(pictures, "per_class_ap", lambda *shown: drawn.append(shown))
     value = train(small(barks, tmp_path / "a", "data.max_epochs=0", *names))
     assert 0 < value <= 1
+    assert [(shown[0], shown[2], shown[4]) for shown in drawn] == [(["Speech", "Dog"], [4, 4], "clips scored")]
     for splits in (names, names[1:]):
         with pytest.raises(Exception, match=r"no split balanced_train|no clips to use as train data"):
             train(small(barks, tmp_path / "b", *splits))

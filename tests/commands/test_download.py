@@ -38,7 +38,9 @@ def test_list(two, server, capsys):
     main(["download", "cnn6"])
     capsys.readouterr()
     assert main(["download", "--list"]) == 0
-    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+    *lines, where = capsys.readouterr().out.splitlines()
+    assert str(cache_dir()) in where
+    assert [line.split() for line in lines] == [
         ["cnn6", "cnn6.pth", "3", "MB", "here"],
         ["cnn10", "cnn10.pth", "3", "MB"],
     ]

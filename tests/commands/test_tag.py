@@ -3,7 +3,7 @@ import pytest
 import soundfile
 import torch
 
-from panns import load
+from panns import create_model, load
 from panns.audio import AudioError, read_mono
 from panns.cli import main
 from panns.commands.tag import tag
@@ -39,6 +39,20 @@ def test_the_command_prints_classes_by_score(tmp_path, capsys):
     assert lines[0].endswith("a.flac (1.0 s)")
     assert len(lines) == 3
     assert float(lines[1].split()[0]) >= float(lines[2].split()[0])
+
+
+def test_a_released_model_by_its_name(tmp_path, reference, released, capsys):
+    torch.save(reference.checkpoint("LeeNet11"), tmp_path / "a.pth")
+    released("leenet11", (tmp_path / "a.pth").read_bytes())
+    noise = (0.1 * np.random.default_rng(0).standard_normal(32000)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", noise, 32000, subtype="FLOAT")
+    assert main(["tag", "leenet11", str(tmp_path / "a.wav"), "--top", "1"]) == 0
+    model = create_model("leenet11", checkpoint=tmp_path / "a.pth").eval()
+    with torch.no_grad():
+        scores = model.probabilities(torch.from_numpy(noise)[None])[0]
+    assert capsys.readouterr().out.split("\n")[1] == f"  {scores.max():.3f}  {model.classes[scores.argmax()]}"
+    assert main(["tag", "cnn14_mel32", str(tmp_path / "a.wav")]) == 2
+    assert "No weights were released for cnn14_mel32" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_per_class_ap(num_classes, path, figures):
     ap = RNG.random(num_classes)
     if num_classes > 1:
         ap[[0, 5]] = 0.999, np.nan
-    pictures.per_class_ap(names(num_classes), ap, RNG.integers(0, 10**6, num_classes), path)
+    pictures.per_class_ap(names(num_classes), ap, RNG.integers(0, 10**6, num_classes), path, "clips scored")
+    assert "clips scored" in words(figures[0])
     assert f"mAP {np.nanmean(ap):.3f} over {num_classes - (num_classes > 1)} of {num_classes} classes" in words(
         figures[0]
     )

@@ -89,7 +89,7 @@ def test_another_number_of_classes_leaves_the_classifier_fresh(leenet, tmp_path,
 def test_transfer_cnn14_of_the_gtzan_code(leenet, tmp_path):
     """Its forward: log_softmax(fc_transfer(base(x)["embedding"])); the AudioSet classifier inside is not used."""
     transfer = {"fc_transfer.weight": torch.randn(10, 512), "fc_transfer.bias": torch.randn(10)}
-    state = {f"base.{name}": w for name, w in leenet.items()} | transfer
+    state = transfer | {f"base.{name}": w for name, w in leenet.items()}
     for form in (state, {f"module.{name}": w for name, w in state.items()}):
         model = create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", {"iteration": 10000, "model": form}))
         assert model.exclusive

@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         for file in released_files().values():
             print(_line(file))
+        print(f"Files lie in {cache_dir()}; one that is put there by hand under its name is checked and used.")
         return 0
     files = list(released_files().values()) if args.all else [released_file(name) for name in args.models]
     failed = []

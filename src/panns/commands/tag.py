@@ -1,4 +1,4 @@
-"""`panns tag`: what is heard in audio files, by a model trained here."""
+"""`panns tag`: what is heard in audio files, by a model trained here or by one that was released."""
 
 import argparse
 import sys
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from panns.audio import AudioError, read_mono
 from panns.models import AudioTagger, fold_batch_norms
 from panns.trained import load
+from panns.weights.catalog import RELEASED
+from panns.zoo import create_model, list_models
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, files, and how much is printed."""
-    parser.add_argument("checkpoint", type=Path, help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt")
+    parser.add_argument(
+        "model", help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt, or cnn14, ...: released weights"
+    )
     parser.add_argument("files", type=Path, nargs="+", help="audio in any format soundfile reads, at any rate")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes shown per file (default: %(default)s)")
     parser.add_argument(
@@ -26,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the highest classes of each file; a file that cannot be heard is named, and the others are gone on with."""
-    model = fold_batch_norms(load(args.checkpoint))
+    named = args.model in list_models()
+    model = fold_batch_norms(create_model(args.model, checkpoint=RELEASED).eval() if named else load(args.model))
     unheard = 0
     for path in args.files:
         try:

@@ -53,7 +53,9 @@ def learning_curve(history: str | Path, path: str | Path) -> None:
     save(figure, path)
 
 
-def per_class_ap(names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: str | Path) -> None:
+def per_class_ap(
+    names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: str | Path, counted: str = "training clips"
+) -> None:
     """Draw the AP of each class: bars, or for many classes AP against training clips.
 
     Args:
@@ -61,6 +63,7 @@ def per_class_ap(names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: s
         ap: (K,) average precision, NaN where a class was not scored.
         counts: (K,) training clips.
         path: the picture.
+        counted: what `counts` are, if they are something else.
     """
     ap, counts = np.asarray(ap, dtype=float), np.asarray(counts)
     scored = ~np.isnan(ap)
@@ -73,14 +76,14 @@ def per_class_ap(names: Sequence[str], ap: ArrayLike, counts: ArrayLike, path: s
         figure, ax = _bars([names[k] for k in order], np.nan_to_num(ap[order]), notes)
         ax.set_xlim(0, 1.12)
         ax.set_xticks(np.arange(0, 1.1, 0.2))
-        ax.set_xlabel("average precision (at the bar: training clips)")
+        ax.set_xlabel(f"average precision (at the bar: {counted})")
     else:
         figure, (ax, side) = _with_side()
         ax.scatter(counts[scored], ap[scored], s=9, color=BLUE, alpha=0.6, linewidths=0)
         ax.plot(*_running_median(counts[scored], ap[scored]), color=ORANGE, linewidth=2, label="running median")
         ax.set_xscale("symlog" if counts.min() == 0 else "log")
         ax.set_ylim(-0.02, 1.02)
-        ax.set_xlabel("training clips of the class")
+        ax.set_xlabel(f"{counted} of the class")
         ax.set_ylabel("average precision")
         ax.legend(frameon=False, loc="lower right")
         _name_extremes(side, names, ap, "{:.2f}")

@@ -125,8 +125,9 @@ def draw(
     ):
         if role in scores:
             shown = [row for row in rows if row[clips]]
-            labels, train = [row["class"] for row in shown], [row["train_clips"] for row in shown]
-            pictures.per_class_ap(labels, [row[ap] for row in shown], train, folder / name)
+            column, counted = ("train_clips", "training clips") if counts.any() else (clips, "clips scored")
+            labels, of_class = [row["class"] for row in shown], [row[column] for row in shown]
+            pictures.per_class_ap(labels, [row[ap] for row in shown], of_class, folder / name, counted)
     drawn = next((c.counts for c in trainer.callbacks if isinstance(c, DrawnClasses)), None)
     if drawn is not None:
         table = [

@@ -97,9 +97,8 @@ def _complete(url: str, part: Path, size: int | None, transfer: Transfer) -> str
                 waits = iter(WAITS)
             pause = max(next(waits, math.inf), cut.retry_after)
             if pause > LONGEST_WAIT:
-                raise DownloadError(
-                    f"{url}: {cut}. Run it again later: it goes on after the {_size(part):,} bytes that are there."
-                ) from cut
+                there = f": it goes on after the {_size(part):,} bytes that are there" if _size(part) else ""
+                raise DownloadError(f"{url}: {cut}. Run it again later{there}.") from cut
             transfer.say(f"{cut}; goes on in {pause:.0f} s")
             time.sleep(pause)
 
@@ -132,7 +131,8 @@ def _attempt(url: str, part: Path, size: int | None, transfer: Transfer) -> str 
         _explain(url, error, part)
         return None
     except (URLError, HTTPException, OSError) as error:
-        raise _Cut(f"the connection failed ({getattr(error, 'reason', None) or error!r})") from error
+        reason = getattr(error, "reason", error)
+        raise _Cut(f"the connection failed ({getattr(reason, 'strerror', None) or repr(reason)})") from error
 
 
 def _extent(status: int, headers: Message, have: int) -> tuple[int, int | None]:
