@@ -133,8 +133,8 @@ def _samples_at(path: Path, file: h5py.File) -> Callable[[int], Place]:
         raise SourceError(
             f"{path}: no attribute `sample_rate`; add it: h5py.File(..., 'a').attrs['sample_rate'] = 32000"
         )
-    start = dataset.id.get_offset()  # None unless it is in one piece and of this file
-    if start is None or dataset.chunks or dataset.external or dataset.is_virtual or dataset.dtype != np.dtype("<i2"):
+    start = dataset.id.get_offset()  # None if in chunks, in other files, or not written yet
+    if start is None or dataset.dtype != np.dtype("<i2"):
         return partial(Row, WAVEFORM, sample_rate=sample_rate)
     nbytes = 2 * dataset.shape[1]
     if start + len(dataset) * nbytes > path.stat().st_size:

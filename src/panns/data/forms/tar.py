@@ -1,4 +1,6 @@
-"""The members of a tar archive as byte ranges. A walk over the headers, ten times as fast as `tarfile`.
+"""The members of a tar archive as byte ranges: a walk over the headers.
+
+Three times as fast as `tarfile`, which ends at a damaged header as if the archive ended there.
 
 A file is read as far as it is whole: what follows a damaged header cannot be found again.
 """
