@@ -68,7 +68,8 @@ def test_every_model_trains_on_two_ranks(sums, name):
     assert torch.is_tensor(sharded), sharded
     assert (first > 0).all()
     assert torch.equal(first, second)  # averaged over the ranks
-    torch.testing.assert_close(sharded, first, rtol=0.05, atol=1e-9)  # other kernels, and kinks of ReLU
+    rounding = torch.finfo(torch.float32).eps * first.max().item()  # all that some gradients are: zero but for it
+    torch.testing.assert_close(sharded, first, rtol=0.05, atol=rounding)  # other kernels, and kinks of ReLU
 
 
 def normalised(rank) -> dict:
