@@ -32,7 +32,7 @@ def loader(folder: Path, max_damaged: int, rank=0, world_size=1, kind=ClipLoader
     counts, idx = store.labels_of(rows)
     sampler = BalancedSampler(np.concatenate([[0], np.cumsum(counts)]), idx, store.num_classes, 1, 16)
     plan = TrainPlan(rows, sampler, 8 // world_size, 2, 5, rank, world_size)
-    return kind(BatchReader(store, plan, L, 1, transform), max_damaged=max_damaged)
+    return kind(BatchReader(store, L, 1, transform), plan, max_damaged=max_damaged)
 
 
 def reverse(waveform: torch.Tensor, _: int) -> torch.Tensor:
@@ -76,7 +76,7 @@ def test_an_evaluation_and_hopeless_data_stop(folder):
     store = ClipStore.open(folder)
     evaluation = EvaluationPlan(store.rows(["train"]), 8, 0, 1)
     with pytest.raises(DamageError, match=r"clip clip03 in .*crc32 differs.*Clips to evaluate on are never replaced"):
-        list(ClipLoader(BatchReader(store, evaluation, L), max_damaged=100))
+        list(ClipLoader(BatchReader(store, L), evaluation, max_damaged=100))
     for number in range(40):
         if number % 6 != 3:
             scratch(folder.parent / f"clip{number:02}.wav", "flip")

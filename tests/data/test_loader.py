@@ -1,4 +1,4 @@
-import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def train_loader(
     global_draws = batch_size * draws_per_example
     sampler = BalancedSampler(ptr, idx, store.num_classes, seed=1, draws_per_batch=global_draws)
     plan = TrainPlan(rows, sampler, batch_size // world_size, draws_per_example, num_batches, rank, world_size)
-    return kind(BatchReader(store, plan, L, seed=1, **options))
+    return kind(BatchReader(store, L, seed=1, **options), plan)
 
 
 def test_batches_hold_what_the_store_holds(store):
@@ -89,7 +89,6 @@ def test_buffers_are_used_again_but_never_while_somebody_holds_them(store):
         if i in (3, 4):
             kept.append((batch.waveform[2:5], batch.waveform[2:5].clone()))  # a view keeps the whole buffer
         del batch
-        gc.collect()
     assert len(addresses) <= loader.prefetch + 2 + len(kept)
     for view, copy in kept:
         assert torch.equal(view, copy)
@@ -100,7 +99,7 @@ def test_evaluation_has_every_clip_once(store, world_size):
     rows = store.rows(["eval"])
     seen = []
     for rank in range(world_size):
-        loader = ClipLoader(BatchReader(store, EvaluationPlan(rows, 5, rank, world_size), L))
+        loader = ClipLoader(BatchReader(store, L), EvaluationPlan(rows, 5, rank, world_size))
         for _ in range(2):  # each time from the first clip on
             mine = [int(row) for batch in loader for row in batch.row]
         next(iter(loader))
@@ -122,6 +121,24 @@ def shift(waveform, sample_rate):
     return waveform.roll(int(torch.randint(sample_rate, ())))
 
 
+def test_the_plan_asks_for_many_draws_at_once_and_changes_none(store, monkeypatch):
+    monkeypatch.setattr("panns.data.loader.DRAWS_AT_ONCE", 50)  # 6 batches of 8 draws of one of two ranks
+    plan = train_loader(store, 1, 2, draws_per_example=2).plan
+    asked = []
+    take = plan.sampler.take
+    monkeypatch.setattr(plan.sampler, "take", lambda n: asked.append(len(n)) or take(n))
+    for step in [0, 1, 5, 6, 7, 5, 1000]:
+        rows, draws = plan.batch(step)
+        assert draws.tolist() == [step * 16 + 4 * pair + 2 + i for pair in range(4) for i in range(2)]
+        assert rows.tolist() == plan.rows[take(draws)].tolist()
+    assert asked == [48] * 4
+
+
+def test_workers_have_no_copy_of_the_sampler(store):
+    loader = train_loader(store, kind=WorkerLoader)
+    assert len(pickle.dumps(loader.plan)) > 3 * len(pickle.dumps(loader.reader))
+
+
 def test_transform_is_keyed_by_the_draw(store):
     once = list(train_loader(store, transform=shift, num_batches=2, kind=WorkerLoader))
     again = train_loader(store, transform=shift, num_batches=2, kind=WorkerLoader)
@@ -134,7 +151,7 @@ def test_transform_is_keyed_by_the_draw(store):
 def test_a_shorter_training_length_cuts_and_a_longer_one_pads(store):
     rows = store.rows(["eval"])
     for samples in (L // 2, 2 * L):
-        batch = BatchReader(store, EvaluationPlan(rows, 3, 0, 1), samples).read(0)
+        batch = BatchReader(store, samples).read(*EvaluationPlan(rows, 3, 0, 1).batch(0))
         assert batch.waveform.shape == (3, samples)
         clip = store.read(int(rows[0]))
         assert np.array_equal(batch.waveform[0, : min(samples, L)].numpy(), clip[:samples])

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from panns.data.facts import clips_per_class
+from panns.data.loader import TrainPlan
 from panns.data.samplers import AlternateSampler, BalancedSampler, UniformSampler, WeightedSampler
 
 ALL = [UniformSampler, BalancedSampler, AlternateSampler, WeightedSampler]
@@ -76,16 +78,6 @@ class TestEverySampler:
     def test_one_clip_one_class(self, kind):
         assert build(kind, [[0]], num_classes=1).draw(0, 5).tolist() == [0] * 5
 
-    def test_class_histogram(self, kind, labels):
-        sampler = build(kind, labels)
-        clips = sampler.draw(0, 777)
-        expected = np.zeros(NUM_CLASSES, dtype=int)
-        for clip in clips:
-            for k in labels[clip]:
-                expected[k] += 1
-        np.testing.assert_array_equal(sampler.class_histogram(clips), expected)
-        assert sampler.class_histogram(clips[:0]).tolist() == [0] * NUM_CLASSES
-
     def test_no_clips(self, kind):
         with pytest.raises(ValueError, match="no training clips"):
             build(kind, [])
@@ -146,6 +138,56 @@ class TestBalanced:
         drawn = np.bincount(sampler.draw(0, 8 * cycles), minlength=len(labels))
         expected = cycles * np.array([sum(1 / len(clips_of(labels, k)) for k in own) for own in labels])
         assert np.abs(drawn - expected).max() <= 3 + 1e-6  # a part lap per label, whatever the number of draws
+
+
+class TestBalancedAtFullSize:
+    """AudioSet's classes with 5.2 million clips of one label each, as many as it has labels: a clip tells its class."""
+
+    NUM_LABELS, CYCLES = 5_160_000, 1300
+
+    @pytest.fixture(scope="class")
+    def count(self):
+        known = clips_per_class()["panns_train"]
+        return np.rint(known * self.NUM_LABELS / known.sum()).astype(np.int64)
+
+    @pytest.fixture(scope="class")
+    def sampler(self, count):
+        classes = np.repeat(np.arange(527, dtype=np.uint16), count)
+        return BalancedSampler(np.arange(len(classes) + 1), classes, 527, seed=0, draws_per_batch=64)
+
+    @pytest.fixture(scope="class")
+    def draws(self, sampler):
+        return sampler.draw(0, 527 * self.CYCLES)
+
+    @pytest.fixture(scope="class")
+    def chosen(self, count, draws):
+        return np.searchsorted(np.cumsum(count), draws, "right")
+
+    def test_each_cycle_has_every_class_once(self, chosen):
+        cycles = np.sort(chosen.reshape(-1, 527), axis=1)
+        np.testing.assert_array_equal(cycles, np.broadcast_to(np.arange(527), cycles.shape))
+
+    def test_a_class_gives_all_its_clips_before_one_again(self, count, draws, chosen):
+        order = np.argsort(chosen, kind="stable")
+        by_class = draws[order].reshape(527, self.CYCLES)  # in the order of drawing
+        assert (count < self.CYCLES).sum() > 50  # classes that repeat; the others have given no clip twice
+        for own, size in zip(by_class, count, strict=True):
+            for lap in range(0, self.CYCLES, size):
+                part = own[lap : lap + size]
+                assert len(np.unique(part)) == len(part)
+
+    @pytest.mark.parametrize("world_size", [2, 8])
+    def test_ranks_deal_out_one_stream(self, sampler, draws, world_size):
+        """Through the plan of the loader, mixed pairs and all: no draw twice, none left out."""
+        rows = np.arange(sampler.num_clips)
+        plans = [TrainPlan(rows, sampler, 32 // world_size, 2, 2000, rank, world_size) for rank in range(world_size)]
+        seen = np.full(len(draws) // 64 * 64, -1)
+        for plan in plans:
+            for step in range(len(draws) // 64):
+                clips, numbers = plan.batch(step)
+                assert (seen[numbers] == -1).all()
+                seen[numbers] = clips
+        np.testing.assert_array_equal(seen, draws[: len(seen)])
 
 
 def test_alternate_takes_the_batches_of_both_streams_in_turn(labels):

@@ -231,11 +231,11 @@ class AudioSetDataModule(pl.LightningDataModule):
         return self._loader(self.evaluation_store, plan, None)
 
     def _loader(self, store: ClipStore, plan: Plan, transform: Transform | None) -> ClipLoader:
-        reader = BatchReader(store, plan, self.clip_samples, self.seed, transform)
+        reader = BatchReader(store, self.clip_samples, self.seed, transform)
         if self.num_workers or transform is not None:  # a transform draws from its process's own random generator
-            return WorkerLoader(reader, self.num_workers or self.num_threads, max_damaged=self.max_damaged_clips)
+            return WorkerLoader(reader, plan, self.num_workers or self.num_threads, max_damaged=self.max_damaged_clips)
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return ClipLoader(reader, self.num_threads, self.num_threads + 2, on_gpu, self.max_damaged_clips)
+        return ClipLoader(reader, plan, self.num_threads, self.num_threads + 2, on_gpu, self.max_damaged_clips)
 
     @property
     def _rank(self) -> int:

@@ -29,6 +29,7 @@ from panns.data.starvation import Starvation
 from panns.data.store import READING, ClipError, ClipStore, StoreError
 
 BEYOND = 2**40  # draws: more than any run makes
+DRAWS_AT_ONCE = 8192  # asked of a sampler: one by class costs ten times as much per draw in requests of 64
 Rows = npt.NDArray[np.int64]
 Transform = Callable[[Tensor, int], Tensor]  # a user's own: int16 (L,) and its sample rate -> int16 (L,)
 
@@ -127,11 +128,18 @@ class TrainPlan:
         self.draws_per_batch = batch_size * draws_per_example * world_size
         example = rank + world_size * np.arange(batch_size)[:, None]
         self._offsets = (example * draws_per_example + np.arange(draws_per_example)).reshape(-1)
+        self._steps_at_once = max(1, DRAWS_AT_ONCE // len(self._offsets))
+        self._block = (-1, self._offsets[:0], self._offsets[:0])  # the block asked for last: number, rows, draws
 
     def batch(self, step: int) -> tuple[Rows, Rows]:
         """-> rows of the store (B,), draw numbers (B,)."""
-        draws = step * self.draws_per_batch + self._offsets
-        return self.rows[self.sampler.take(draws)], draws
+        number, place = divmod(step, self._steps_at_once)
+        if self._block[0] != number:
+            steps = np.arange(number * self._steps_at_once, (number + 1) * self._steps_at_once)[:, None]
+            draws = steps * self.draws_per_batch + self._offsets
+            self._block = (number, self.rows[self.sampler.take(draws.ravel())].reshape(draws.shape), draws)
+        _, rows, draws = self._block
+        return rows[place], draws[place]
 
     def spare(self, draw: int, attempt: int) -> int:
         """-> row of a draw far behind the last one of any run: a function of `draw`, whatever the ranks."""
@@ -185,24 +193,21 @@ class _Buffers:
 
 
 class BatchReader:
-    """Reads one planned batch from the store; what threads and worker processes run.
+    """Reads planned batches from the store; what threads and worker processes run.
 
     Args:
         transform: A user's own function on each clip, called as `transform(int16 (L,), sample_rate)` after
             `torch.manual_seed` of the clip's draw number, so that its random choices survive a restart.
     """
 
-    def __init__(
-        self, store: ClipStore, plan: Plan, clip_samples: int, seed: int = 0, transform: Transform | None = None
-    ) -> None:
-        self.store, self.plan, self.clip_samples, self.seed, self.transform = store, plan, clip_samples, seed, transform
+    def __init__(self, store: ClipStore, clip_samples: int, seed: int = 0, transform: Transform | None = None) -> None:
+        self.store, self.clip_samples, self.seed, self.transform = store, clip_samples, seed, transform
 
-    def read(self, step: int, out: npt.NDArray[np.int16] | None = None) -> Batch:
-        """-> batch `step`; clips that cannot be read are named in it, and their places hold nothing of use."""
-        return self.read_rows(*self.plan.batch(step), out)
+    def read(self, rows: Rows, draws: Rows, out: npt.NDArray[np.int16] | None = None) -> Batch:
+        """-> the batch of these rows of the store (B,) and draw numbers (B,).
 
-    def read_rows(self, rows: Rows, draws: Rows, out: npt.NDArray[np.int16] | None = None) -> Batch:
-        """-> the batch of these rows of the store (B,) and draw numbers (B,)."""
+        Clips that cannot be read are named in it, and their places hold nothing of use.
+        """
         begin, reading, damaged = time.perf_counter(), READING.seconds, []
         waveform = np.empty((len(rows), self.clip_samples), np.int16) if out is None else out
         self.store.prefetch(rows)
@@ -237,21 +242,23 @@ class ClipLoader:
     def __init__(
         self,
         reader: BatchReader,
+        plan: Plan,
         num_threads: int = 2,
         prefetch: int = 4,
         pin_memory: bool = False,
         max_damaged: int = 0,
     ) -> None:
-        self.reader, self.num_threads, self.prefetch = reader, num_threads, max(prefetch, num_threads)
-        spare = reader.plan.spare if reader.plan.endless else None
-        self._mender = Mender(reader.read_rows, spare, max_damaged, reader.store.place)
+        self.reader, self.plan = reader, plan
+        self.num_threads, self.prefetch = num_threads, max(prefetch, num_threads)
+        spare = plan.spare if plan.endless else None
+        self._mender = Mender(reader.read, spare, max_damaged, reader.store.place)
         self.starvation = Starvation(num_threads)
         self._buffers = _Buffers(pin_memory)
         self._in_transit: deque[tuple[Any, Tensor]] = deque()
         self.step = 0
 
     def __len__(self) -> int:
-        return self.reader.plan.num_batches
+        return self.plan.num_batches
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the rest of the training epoch that `step` lies in; an evaluation always starts at its first clip.
@@ -260,10 +267,11 @@ class ClipLoader:
             DamageError: a clip cannot be read, or one more than may be.
             LoaderError: a worker process died.
         """
-        if not self.reader.plan.endless:
+        if not self.plan.endless:
             self.step = 0
         end = (self.step // len(self) + 1) * len(self)
-        for batch in self.starvation.watch(self._batches(self.step, end), self.reader.plan.endless):
+        planned = map(self.plan.batch, range(self.step, end))
+        for batch in self.starvation.watch(self._batches(planned), self.plan.endless):
             if batch.damaged:
                 batch = self._mender.mend(batch)
             self.step += 1
@@ -272,26 +280,26 @@ class ClipLoader:
             yield batch
             del batch  # else this frame would keep the buffer from being used again
 
-    def _batches(self, start: int, end: int) -> Iterator[Batch]:
+    def _batches(self, planned: Iterator[tuple[Rows, Rows]]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self.num_threads, "panns-reader") as pool:
             waiting: deque[Future[Batch]] = deque()
             try:
-                for step in range(start, end + self.prefetch):
-                    if step < end:
-                        waiting.append(pool.submit(self._read, step))
-                    if step >= start + self.prefetch and waiting:
+                for rows, draws in planned:
+                    waiting.append(pool.submit(self._read, rows, draws))
+                    if len(waiting) > self.prefetch:
                         yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, step: int) -> Batch:
-        rows, _ = self.reader.plan.batch(step)
+    def _read(self, rows: Rows, draws: Rows) -> Batch:
         out = self._buffers.take((len(rows), self.reader.clip_samples))
-        return replace(self.reader.read(step, out), in_transit=self._in_transit)
+        return replace(self.reader.read(rows, draws, out), in_transit=self._in_transit)
 
     def state_dict(self) -> dict[str, int]:
         """-> {"draws": ...}: draws consumed by all ranks together."""
-        return {"draws": self.step * self.reader.plan.draws_per_batch}
+        return {"draws": self.step * self.plan.draws_per_batch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Goes on with the next draw.
@@ -299,20 +307,23 @@ class ClipLoader:
         Raises:
             ValueError: the position is no whole number of global batches, because the batch size has changed.
         """
-        self.step, rest = divmod(state["draws"], self.reader.plan.draws_per_batch)
+        self.step, rest = divmod(state["draws"], self.plan.draws_per_batch)
         if rest:
             raise ValueError(
                 f"The checkpoint stopped after {state['draws']} draws, no whole number of batches of "
-                f"{self.reader.plan.draws_per_batch} draws: continue with the batch size and mixup it was made with."
+                f"{self.plan.draws_per_batch} draws: continue with the batch size and mixup it was made with."
             )
 
 
 class WorkerLoader(ClipLoader):
-    """The same batches from DataLoader worker processes: for a user's transform that holds the interpreter lock."""
+    """The same batches from DataLoader worker processes: for a user's transform that holds the interpreter lock.
 
-    def _batches(self, start: int, end: int) -> Iterator[Batch]:
-        steps = _Steps(self.reader, start, end)
-        loader = torch.utils.data.DataLoader(steps, batch_size=None, num_workers=self.num_threads)
+    The draws are planned here: a worker gets the rows of a batch and has no copy of the sampler.
+    """
+
+    def _batches(self, planned: Iterator[tuple[Rows, Rows]]) -> Iterator[Batch]:
+        clips, workers = _PlannedClips(self.reader), self.num_threads
+        loader = torch.utils.data.DataLoader(clips, batch_size=None, sampler=planned, num_workers=workers)
         try:
             yield from _start_workers(loader)
         except RuntimeError as error:
@@ -336,12 +347,9 @@ def _start_workers(loader: "torch.utils.data.DataLoader[Batch]") -> Iterator[Bat
     return batches
 
 
-class _Steps(torch.utils.data.Dataset[Batch]):
-    def __init__(self, reader: BatchReader, start: int, end: int) -> None:
-        self.reader, self.start, self.end = reader, start, end
+class _PlannedClips(torch.utils.data.Dataset[Batch]):
+    def __init__(self, reader: BatchReader) -> None:
+        self.reader = reader
 
-    def __len__(self) -> int:
-        return self.end - self.start
-
-    def __getitem__(self, i: int) -> Batch:
-        return self.reader.read(self.start + i)
+    def __getitem__(self, planned: tuple[Rows, Rows]) -> Batch:
+        return self.reader.read(*planned)

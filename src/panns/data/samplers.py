@@ -11,12 +11,16 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from panns.data.draws import permutations, uniform
 
 
 class Sampler(ABC):
-    """What every sampler is built from and answers.
+    """What every sampler is built from and answers. The labels are looked at once and not kept.
+
+    Attributes:
+        num_clips: N, clips that the sampler was given.
 
     Args:
         label_ptr: (N + 1,) where the labels of each clip begin in `label_idx`.
@@ -33,7 +37,7 @@ class Sampler(ABC):
     def __init__(
         self, label_ptr: NDArray, label_idx: NDArray, num_classes: int, seed: int, draws_per_batch: int
     ) -> None:
-        self.label_ptr, self.label_idx, self.num_classes = label_ptr, label_idx, num_classes
+        self.num_clips, self.num_classes = len(label_ptr) - 1, num_classes
         self.seed, self.draws_per_batch = seed, draws_per_batch
         if self.num_clips < 1:
             raise ValueError("There are no training clips to draw from: check the training splits of the data set.")
@@ -52,21 +56,9 @@ class Sampler(ABC):
         return self.take(np.arange(start, stop))
 
     @property
-    def num_clips(self) -> int:
-        """Clips that the sampler was given."""
-        return len(self.label_ptr) - 1
-
-    @property
     def num_clips_never_drawn(self) -> int:
         """Clips that no draw can give: those without a label, where clips are found by their class."""
         return 0
-
-    def class_histogram(self, clips: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Count the labels of `clips`, (D,) -> (K,): what a run that drew them has really heard of each class."""
-        begin = self.label_ptr[clips]
-        count = self.label_ptr[clips + 1] - begin
-        offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)  # 0.. within each clip
-        return np.bincount(self.label_idx[np.repeat(begin, count) + offset], minlength=self.num_classes)
 
 
 class UniformSampler(Sampler):
@@ -99,16 +91,18 @@ class ByClass(Sampler):
                 f"None of the {self.num_clips} training clips has a label, so none can be drawn by class: "
                 "use sampler=uniform, or check the label column of the data set."
             )
-        clip_of_label = np.repeat(np.arange(self.num_clips, dtype=np.int32), np.diff(label_ptr))
-        self._clips = clip_of_label[np.argsort(label_idx, kind="stable")]  # (P,) the clips of class 0, of class 1, ...
-        count = np.bincount(label_idx, minlength=num_classes)
-        self._begin = (np.cumsum(count) - count)[count > 0]
+        by_clip = csr_array((np.ones(len(label_idx), np.bool_), label_idx, label_ptr), (self.num_clips, num_classes))
+        by_class = by_clip.tocsc()
+        self._clips = by_class.indices  # (P,) the clips of class 0, of class 1, ... each in ascending order
+        count = np.diff(by_class.indptr)
+        self._begin = by_class.indptr[:-1][count > 0].astype(np.int64)
         self._count = count[count > 0]
+        self._num_unlabelled = int((np.diff(label_ptr) == 0).sum())
 
     @property
     def num_clips_never_drawn(self) -> int:
         """See `Sampler.num_clips_never_drawn`."""
-        return int((np.diff(self.label_ptr) == 0).sum())
+        return self._num_unlabelled
 
 
 class BalancedSampler(ByClass):
