@@ -257,3 +257,27 @@ def test_files_in_place_that_were_replaced(audio, in_place):
     soundfile.write(files / "a.wav", np.zeros(3999, dtype=np.int16), RATE)
     with pytest.raises(StoreError, match=r"a\.wav has 8042 bytes where the index has 8044: cut or replaced"):
         ClipStore.open(out)
+
+
+def test_uncompressed_clips_are_read_in_their_place(audio, in_place):
+    """The bytes go straight into the row: the same samples, zeros and checks as by `read`."""
+    out, files = in_place
+    store = ClipStore.open(out)
+    batch = np.full((4, 5000), 7, dtype=np.int16)
+    assert [store.read_into(row, batch[row]) for row in range(4)] == [4000, 1000, 4000, 4000]
+    for row, name in enumerate(LENGTHS):
+        np.testing.assert_array_equal(batch[row, : store.frames[row]], samples(audio, name)[:4000])
+        assert not batch[row, store.frames[row] :].any()
+    for into in (np.full(1500, 7, dtype=np.int16), np.full((3000, 2), 7, dtype=np.int16)[:, 0]):  # too short, strided
+        store.read_into(0, into)
+        np.testing.assert_array_equal(into, samples(audio, "a")[: len(into)])
+    with (files / "d.wav").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"!")
+    with pytest.raises(ClipError, match=r"clip d .*crc32 differs"):
+        store.read_into(3, batch[3])
+    store._open_file(store.path[2], store.file_bytes[2])  # is open already when it is cut
+    with (files / "c.wav").open("r+b") as file:
+        file.truncate(1044)
+    with pytest.raises(ClipError, match=r"clip c .*1000 of 8000 bytes could be read"):
+        store.read_into(2, batch[2])

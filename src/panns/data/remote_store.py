@@ -93,6 +93,9 @@ class RemoteClipStore(ClipStore):
         """URL of file number `file`."""
         return f"{self.remote.url}/{os.fsdecode(self.path[file])}"
 
+    def _holds_samples(self, row: int) -> bool:
+        return False  # they come from the server, or from its copies here
+
     def _payload(self, row: int) -> bytes:
         payload, begin = self._prefetched.pop(row, None), time.perf_counter()
         try:

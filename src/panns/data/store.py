@@ -8,20 +8,23 @@ memory-mapped and so shared by all workers; clips are read with `os.pread`, neve
 import hashlib
 import json
 import os
+import sys
 import threading
 import time
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from zlib_ng import zlib_ng
 
-from panns.data.codecs import DecodeError, decode
+from panns.data.codecs import S16LE, DecodeError, decode
 from panns.data.index import load_columns
 from panns.data.labels import ClassLabel
 
 FORMAT = 1
+ROWS_AT_ONCE = 65536  # of columns gathered: all ids of AudioSet as Python objects would take 200 MB
 MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
 MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
 
@@ -190,15 +193,21 @@ class ClipStore:
 
     def class_counts(self, rows: np.ndarray) -> np.ndarray:
         """Clips per class -> int64 (K,)."""
-        return np.bincount(self.labels_of(rows)[1], minlength=self.num_classes)
+        counts = np.zeros(self.num_classes, dtype=np.int64)
+        for part in _parts(np.asarray(rows)):
+            counts += np.bincount(self.labels_of(part)[1], minlength=self.num_classes)
+        return counts
 
     def labels_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Number of labels of each row, and the labels of all rows one after the other."""
+        """Number of labels of each row, int64, and the labels of all rows one after the other, uint16."""
         rows = np.asarray(rows, dtype=np.int64)
+        if len(rows) > ROWS_AT_ONCE:
+            counts, classes = zip(*map(self.labels_of, _parts(rows)), strict=True)
+            return np.concatenate(counts), np.concatenate(classes)
         first = self.label_ptr[rows]
-        counts = self.label_ptr[rows + 1] - first
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return counts, self.label_idx[np.repeat(first, counts) + within].astype(np.int64)
+        count = self.label_ptr[rows + 1] - first
+        place = np.arange(count.sum()) + np.repeat(first - (np.cumsum(count) - count), count)
+        return count, self.label_idx[place]
 
     def read_into(self, row: int, out: np.ndarray) -> int:
         """Decode one clip into int16 `out` (L,): the tail after a short clip is zero, a longer one is cut.
@@ -209,10 +218,21 @@ class ClipStore:
         Raises:
             ClipError: the bytes are not those that were indexed.
         """
-        samples = self.read(row)[: len(out)]
-        out[: len(samples)] = samples
+        if self._holds_samples(row) and self.frames[row] <= len(out) and out.flags.c_contiguous:
+            samples = out[: self.frames[row]]
+            payload = samples.view(np.uint8)
+            with self._file_of(row) as file:
+                got = os.preadv(file.descriptor, [payload.data], int(self.offset[row]))
+            self._check_payload(row, payload[:got])
+        else:
+            samples = self.read(row)[: len(out)]
+            out[: len(samples)] = samples
         out[len(samples) :] = 0
         return len(samples)
+
+    def _holds_samples(self, row: int) -> bool:
+        """Whether the bytes of the clip are its samples as this machine has them: they are then read in their place."""
+        return self.codec[row] == S16LE and self.nbytes[row] == 2 * self.frames[row] and sys.byteorder == "little"
 
     def read(self, row: int) -> np.ndarray:
         """Decode one clip -> int16 (frames,), as long as it is stored."""
@@ -220,11 +240,8 @@ class ClipStore:
 
     def read_payload(self, row: int) -> bytes:
         """The bytes of one clip, as they were when it was indexed."""
-        nbytes, payload = int(self.nbytes[row]), self._payload(row)
-        if len(payload) != nbytes:
-            raise self._clip_error(row, f"{len(payload)} of {nbytes} bytes could be read: the file is truncated")
-        if not self._is_indexed(row, payload):
-            raise self._clip_error(row, "the bytes are not those that were indexed (crc32 differs)")
+        payload = self._payload(row)
+        self._check_payload(row, payload)
         return payload
 
     def decode(self, row: int, payload: bytes) -> np.ndarray:
@@ -240,16 +257,12 @@ class ClipStore:
     def prefetch(self, rows: np.ndarray) -> None:
         """Say which clips are read next; only a store at a URL has use for it."""
 
-    def _is_indexed(self, row: int, payload: bytes) -> bool:
-        """Whether these are the bytes that were indexed, as far as the index knows."""
-        return len(payload) == self.nbytes[row] and self.crc32[row] in (0, zlib.crc32(payload))
-
-    def _payload(self, row: int) -> bytes:
-        """The bytes of one clip, fewer where its file is cut."""
+    @contextmanager
+    def _file_of(self, row: int) -> Iterator[_OpenFile]:
+        """The open file of a clip, to read it from: the time is counted, and what fails is told of the clip."""
         number, begin = self.file[row], time.perf_counter()
         try:
-            file = self._open_file(self.path[number], self.file_bytes[number])
-            return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
+            yield self._open_file(self.path[number], self.file_bytes[number])
         except StoreError as error:
             raise self._clip_error(row, str(error)) from error
         except OSError as error:  # a failing disk, or a network disk that lost the file
@@ -257,18 +270,40 @@ class ClipStore:
         finally:
             READING.seconds += time.perf_counter() - begin
 
+    def _payload(self, row: int) -> bytes:
+        """The bytes of one clip, fewer where its file is cut."""
+        with self._file_of(row) as file:
+            return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
+
+    def _check_payload(self, row: int, payload: bytes | np.ndarray) -> None:
+        nbytes = int(self.nbytes[row])
+        if len(payload) != nbytes:
+            raise self._clip_error(row, f"{len(payload)} of {nbytes} bytes could be read: the file is truncated")
+        if not self._is_indexed(row, payload):
+            raise self._clip_error(row, "the bytes are not those that were indexed (crc32 differs)")
+
+    def _is_indexed(self, row: int, payload: bytes | np.ndarray) -> bool:
+        """Whether these are the bytes that were indexed, as far as the index knows."""
+        return len(payload) == self.nbytes[row] and self.crc32[row] in (0, zlib_ng.crc32(payload))
+
     def fingerprint(self, rows: np.ndarray) -> dict:
         """What a run was trained or scored on: counts, and a hash over ids, labels and crc32, sorted by id."""
         rows = np.asarray(rows, dtype=np.int64)
         rows = rows[np.argsort(self.id[rows], kind="stable")]
-        counts, classes = self.labels_of(rows)
-        digest = hashlib.sha256(b"\n".join(self.id[rows].tolist()))
-        for column in (counts.astype("<i8"), classes.astype("<i8"), self.crc32[rows].astype("<u4")):
-            digest.update(column.tobytes())
+        digest = hashlib.sha256()
+        for number, part in enumerate(_parts(rows)):
+            digest.update(b"\n" * (number > 0) + b"\n".join(self.id[part].tolist()))
+        for part in _parts(rows):
+            digest.update((self.label_ptr[part + 1] - self.label_ptr[part]).astype("<i8").data)
+        for part in _parts(rows):
+            digest.update(self.labels_of(part)[1].astype("<i8").data)
+        for part in _parts(rows):
+            digest.update(self.crc32[part].astype("<u4").data)
+        class_counts = self.class_counts(rows)
         return {
             "clips": len(rows),
-            "classes": len(np.unique(classes)),
-            "labels": len(classes),
+            "classes": int(np.count_nonzero(class_counts)),
+            "labels": int(class_counts.sum()),
             "sample_rate": self.sample_rate,
             "id_hash": digest.hexdigest()[:12],
         }
@@ -293,6 +328,10 @@ class ClipStore:
 def is_url(root: str | Path) -> bool:
     """Whether a store is named by a URL, not by a folder."""
     return "://" in str(root)
+
+
+def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE))
 
 
 def _read_meta(root: Path) -> dict:
