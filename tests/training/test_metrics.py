@@ -147,7 +147,22 @@ def test_errors(targets):
         TaggingMetrics(K, class_counts=torch.ones(K - 1))
 
 
-def test_states_stay_on_the_cpu_and_out_of_checkpoints(targets):
+def test_states_stay_on_the_cpu_where_the_model_moves(targets):
+    """As in a Trainer: the task goes to the device before the first clip, and back after the last."""
+    scores = scores_of("random", np.random.default_rng(2), targets)
+    task = torch.nn.Module()
+    task.metrics, task.layer = TaggingMetrics(K), torch.nn.Linear(1, 1)
+    for dtype in (torch.float32, torch.bfloat16):
+        task.to("meta", dtype)  # stands for a GPU
+        task.metrics.update(torch.arange(N), torch.from_numpy(scores), torch.from_numpy(targets))
+        task.to("meta")
+        assert {tensor.device.type for tensor in task.metrics.scores} == {"cpu"}
+        assert task.metrics.compute()["mAP"] == filled(targets)[0].compute()["mAP"]
+        task.metrics.reset()
+    assert task.layer.weight.device.type == "meta"
+
+
+def test_states_are_small_and_out_of_checkpoints(targets):
     metrics, _ = filled(targets)
     assert {tensor.dtype for tensor in metrics.scores} == {torch.float32}
     assert {tensor.dtype for tensor in metrics.targets} == {torch.uint8}

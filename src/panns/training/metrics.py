@@ -51,6 +51,10 @@ class TaggingMetrics(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
         self.reset()
 
+    def _apply(self, fn: Any, *_: Any) -> "TaggingMetrics":
+        """What `.to(device)` of the task calls: the scores stay on the CPU wherever the model goes."""
+        return self
+
     def reset(self) -> None:
         """Forget all clips. The empty tensors let a process that gets no clip take part in the gathering."""
         super().reset()
