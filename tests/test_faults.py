@@ -191,17 +191,15 @@ def test_a_store_without_a_file_does_not_start(store, tmp_path):
 
 
 def test_a_loader_process_that_is_killed(store, left_alone, tmp_path):
-    killer = (
-        "+callbacks.killer._target_=runs.KillWorkerAt",
-        "+callbacks.killer.step=4",
-    )  # two batches ahead at most: one is missed
-    done = start(store, tmp_path / "run", "augmentation=none", "data.num_workers=1", *killer)
+    killer = ("+callbacks.killer._target_=runs.KillWorkerAt", "+callbacks.killer.step=4")
+    whole = ("augmentation=none", "data.clips_per_epoch=48", "data.max_epochs=1")  # far more batches than are read ahead
+    done = start(store, tmp_path / "run", "data.num_workers=1", *whole, *killer)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("train.py: A loader process died (DataLoader worker (pid"), done.stderr
     assert "Run the same command again: it goes on" in last
     assert "last.ckpt at step" in done.stdout
-    train(small(store, tmp_path / "run", "augmentation=none"))
+    train(small(store, tmp_path / "run", *whole))
     assert same_weights(tmp_path / "run", left_alone)
 
 
