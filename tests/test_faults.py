@@ -192,7 +192,7 @@ def test_a_store_without_a_file_does_not_start(store, tmp_path):
 
 def test_a_loader_process_that_is_killed(store, left_alone, tmp_path):
     killer = ("+callbacks.killer._target_=runs.KillWorkerAt", "+callbacks.killer.step=4")
-    whole = ("augmentation=none", "data.clips_per_epoch=48", "data.max_epochs=1")  # 12 batches: more than are read ahead
+    whole = ("augmentation=none", "data.clips_per_epoch=48", "data.max_epochs=1")  # 12 batches, more than read ahead
     done = start(store, tmp_path / "run", "data.num_workers=1", *whole, *killer)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
