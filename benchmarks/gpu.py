@@ -24,7 +24,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from panns.data.loader import Batch
+from panns.data.batches import Batch
 from panns.models.complexity import multiply_accumulates
 from panns.training.trainer import build_trainer
 from panns.zoo import config_dir

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from panns.data import ClipStore
+from panns.data.batches import BatchReader
 from panns.data.damage import DamageError
-from panns.data.loader import BatchReader, ClipLoader, EvaluationPlan, TrainPlan, WorkerLoader
+from panns.data.loader import ClipLoader, WorkerLoader
+from panns.data.plans import EvaluationPlan, TrainPlan
 from panns.data.samplers import BalancedSampler
 from runs import scratch
 

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from panns.data import ClipStore
-from panns.data.loader import BatchReader, ClipLoader, EvaluationPlan, TrainPlan, WorkerLoader
+from panns.data.batches import BatchReader
+from panns.data.loader import ClipLoader, WorkerLoader
+from panns.data.plans import EvaluationPlan, TrainPlan
 from panns.data.samplers import BalancedSampler
 
 L = 32000
@@ -60,10 +62,10 @@ def test_a_new_loader_goes_on_with_the_next_draw(store, stop):
     for epoch_left in range(stop, 0, -5):
         for _, _batch in zip(range(min(5, epoch_left)), first, strict=False):
             pass
-    state = first.state_dict()
-    assert state == {"draws": stop * 16}
+    draws = first.draws
+    assert draws == stop * 16
     second = train_loader(store)
-    second.load_state_dict(state)
+    second.go_on_after(draws)
     seen = [batch.draw.tolist() for _ in range(2) for batch in second]
     assert seen == expected[stop : stop + len(seen)]
 
@@ -72,13 +74,13 @@ def test_position_counts_draws_so_that_ranks_may_change(store):
     two = train_loader(store, 0, 2)
     next(iter(two))
     one = train_loader(store)
-    one.load_state_dict(two.state_dict())
+    one.go_on_after(two.draws)
     assert next(iter(one)).draw[0] == 16
 
 
 def test_a_position_between_batches_is_refused(store):
     with pytest.raises(ValueError, match="batch size and mixup it was made with"):
-        train_loader(store).load_state_dict({"draws": 17})
+        train_loader(store).go_on_after(17)
 
 
 def test_buffers_are_used_again_but_never_while_somebody_holds_them(store):
@@ -114,7 +116,7 @@ def test_workers_give_the_same_batches(store):
     for a, b in zip(threads, workers, strict=True):
         assert torch.equal(a.waveform, b.waveform)
         assert torch.equal(a.draw, b.draw)
-    assert workers.state_dict() == {"draws": 48}
+    assert workers.draws == 48
 
 
 def shift(waveform, sample_rate):
@@ -122,7 +124,7 @@ def shift(waveform, sample_rate):
 
 
 def test_the_plan_asks_for_many_draws_at_once_and_changes_none(store, monkeypatch):
-    monkeypatch.setattr("panns.data.loader.DRAWS_AT_ONCE", 50)  # 6 batches of 8 draws of one of two ranks
+    monkeypatch.setattr("panns.data.plans.DRAWS_AT_ONCE", 50)  # 6 batches of 8 draws of one of two ranks
     plan = train_loader(store, 1, 2, draws_per_example=2).plan
     asked = []
     take = plan.sampler.take
@@ -142,7 +144,7 @@ def test_workers_have_no_copy_of_the_sampler(store):
 def test_transform_is_keyed_by_the_draw(store):
     once = list(train_loader(store, transform=shift, num_batches=2, kind=WorkerLoader))
     again = train_loader(store, transform=shift, num_batches=2, kind=WorkerLoader)
-    again.load_state_dict({"draws": 16})
+    again.go_on_after(16)
     assert torch.equal(next(iter(again)).waveform, once[1].waveform)
     plain = list(train_loader(store, num_batches=2))
     assert not torch.equal(plain[0].waveform, once[0].waveform)

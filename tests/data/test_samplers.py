@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from panns.data.facts import clips_per_class
-from panns.data.loader import TrainPlan
+from panns.data.plans import TrainPlan
 from panns.data.samplers import AlternateSampler, BalancedSampler, UniformSampler, WeightedSampler
 
 ALL = [UniformSampler, BalancedSampler, AlternateSampler, WeightedSampler]

@@ -13,7 +13,8 @@ import numpy as np
 from panns.data.store import ClipError, StoreError
 
 if TYPE_CHECKING:
-    from panns.data.loader import Batch, Rows
+    from panns.data.batches import Batch
+    from panns.data.plans import Rows
 
 MAX_SHOWN = 5  # names in a message
 MAX_TRIES = 1000  # replacements that are damaged themselves, for one draw

@@ -10,8 +10,10 @@ import numpy as np
 import pytorch_lightning as pl
 from filelock import FileLock
 
-from panns.data.loader import BatchReader, ClipLoader, EvaluationPlan, Plan, Rows, TrainPlan, Transform, WorkerLoader
+from panns.data.batches import BatchReader, Transform
+from panns.data.loader import ClipLoader, WorkerLoader
 from panns.data.ontology import propagated
+from panns.data.plans import EvaluationPlan, Plan, Rows, TrainPlan
 from panns.data.quarantine import ids_fingerprint
 from panns.data.ready import make_esc50
 from panns.data.roles import Selection, assign
@@ -117,7 +119,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.store, self.evaluation_store = _labelled(given, propagate_labels)
         self._check_rows()
         self._train_loader: ClipLoader | None = None
-        self._resumed: dict[str, int] | None = None  # position to go on from
+        self._resumed = 0  # draws of the run that is gone on with
 
     def _check_sizes(self) -> None:
         if self.batch_size < 1:
@@ -200,22 +202,21 @@ class AudioSetDataModule(pl.LightningDataModule):
             rank=self._rank,
             world_size=world_size,
         )
+        draws = self.state_dict()["draws"]
         self._train_loader = self._loader(self.store, plan, self.transform)
-        if self._resumed is not None:
-            self._train_loader.load_state_dict(self._resumed)
-            self._resumed = None
+        self._train_loader.go_on_after(draws)
         return self._train_loader
 
-    def state_dict(self) -> dict[str, Any]:
-        """Position in the stream of draws, for the checkpoint.
+    def state_dict(self) -> dict[str, int]:
+        """-> {"draws": ...}: the position in the stream of draws.
 
-        Lightning asks the loaders for it too, but hands it back in the middle of an epoch only.
+        It is kept here since Lightning hands the state of a loader back in the middle of an epoch only.
         """
-        return self._train_loader.state_dict() if self._train_loader else {}
+        return {"draws": self._train_loader.draws if self._train_loader else self._resumed}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Goes on with the next draw."""
-        self._resumed = state_dict or None
+        self._train_loader, self._resumed = None, state_dict["draws"]
 
     def val_dataloader(self) -> ClipLoader:
         """Loader of this rank's share of the validation clips."""

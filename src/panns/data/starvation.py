@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from panns.data.loader import Batch
+    from panns.data.batches import Batch
 
 WINDOW_SECONDS = 30.0
 STARVING = 0.2  # of the time

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from panns.data.loader import Batch
+from panns.data.batches import Batch
 
 HEADER = ["draw", "id", "file", "why", "instead"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
-from panns.data.loader import Batch
+from panns.data.batches import Batch
 
 
 class Throughput(Callback):

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
+from panns.data.batches import Batch
 from panns.data.draws import key
-from panns.data.loader import Batch
 from panns.models import AudioTagger, TaggingOutput
 from panns.models.compiling import compile_body
 from panns.training.augment import Augmentation

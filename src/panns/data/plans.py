@@ -1,0 +1,96 @@
+"""Which clips make up which batch: a pure function of the batch's number.
+
+Shapes: B clips in a batch of this rank, W ranks.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from panns.data.samplers import Sampler
+
+BEYOND = 2**40  # draws: more than any run makes
+DRAWS_AT_ONCE = 8192  # asked of a sampler: one by class costs ten times as much per draw in requests of 64
+Rows = npt.NDArray[np.int64]
+
+
+class Plan(Protocol):
+    """Says which clips make up batch number `step`."""
+
+    num_batches: int
+    draws_per_batch: int  # of all ranks together
+    endless: bool
+
+    @property
+    def spare(self) -> Callable[[int, int], int] | None:
+        """Gives the row that takes the place of a damaged clip, see `TrainPlan.spare`; None where nothing does."""
+
+    def batch(self, step: int) -> tuple[Rows, Rows]:
+        """-> rows of the store (B,), draw numbers (B,)."""
+
+
+class TrainPlan:
+    """Batches of an endless stream of draws, dealt out to W ranks.
+
+    The unit that is dealt is one training example: a clip, or with mixup the two clips that are mixed. Rank r takes
+    examples r, r + W, r + 2W, ... of each global batch, so W ranks together see exactly the batches that one rank would
+    see.
+
+    Args:
+        rows: The training rows that `sampler` numbers 0, 1, 2, ...
+        batch_size: Examples per batch of this rank.
+        draws_per_example: 2 with mixup, else 1.
+        num_batches: Batches of an epoch.
+    """
+
+    endless = True
+
+    def __init__(
+        self,
+        rows: Rows,
+        sampler: Sampler,
+        batch_size: int,
+        draws_per_example: int,
+        num_batches: int,
+        rank: int,
+        world_size: int,
+    ) -> None:
+        self.rows, self.sampler, self.num_batches = rows, sampler, num_batches
+        self.draws_per_batch = batch_size * draws_per_example * world_size
+        example = rank + world_size * np.arange(batch_size)[:, None]
+        self._offsets = (example * draws_per_example + np.arange(draws_per_example)).reshape(-1)
+        self._steps_at_once = max(1, DRAWS_AT_ONCE // len(self._offsets))
+        self._block = (-1, self._offsets[:0], self._offsets[:0])  # the block asked for last: number, rows, draws
+
+    def batch(self, step: int) -> tuple[Rows, Rows]:
+        """-> rows of the store (B,), draw numbers (B,)."""
+        number, place = divmod(step, self._steps_at_once)
+        if self._block[0] != number:
+            steps = np.arange(number * self._steps_at_once, (number + 1) * self._steps_at_once)[:, None]
+            draws = steps * self.draws_per_batch + self._offsets
+            self._block = (number, self.rows[self.sampler.take(draws.ravel())].reshape(draws.shape), draws)
+        _, rows, draws = self._block
+        return rows[place], draws[place]
+
+    def spare(self, draw: int, attempt: int) -> int:
+        """-> row of a draw far behind the last one of any run: a function of `draw`, whatever the ranks."""
+        return int(self.rows[self.sampler.take(np.array([draw + attempt * BEYOND]))][0])
+
+
+class EvaluationPlan:
+    """Every row once: rank r of W takes rows r, r + W, ...; nothing is repeated to fill the last batch."""
+
+    endless = False
+    spare = None  # scores would be those of another set
+
+    def __init__(self, rows: Rows, batch_size: int, rank: int, world_size: int) -> None:
+        self.rows, self.batch_size = rows[rank::world_size], batch_size
+        self.num_batches = -(-len(self.rows) // batch_size)
+        self.draws_per_batch = batch_size * world_size
+
+    def batch(self, step: int) -> tuple[Rows, Rows]:
+        """-> rows of the store (B,), the same as draw numbers (B,)."""
+        rows = self.rows[step * self.batch_size : (step + 1) * self.batch_size]
+        return rows, rows
