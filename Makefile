@@ -66,6 +66,10 @@ bench-models: $(READY) ## log-mel, training step and inference on two cores agai
 bench-gpu: $(READY) ## clips/s and share of the matmul peak for cnn14 training on one GPU
 	$(BIN)/python benchmarks/gpu.py
 
+.PHONY: bench-remote
+bench-remote: $(READY) ## a store at a URL against the same on disk, over a network that answers late
+	$(BIN)/python benchmarks/remote.py
+
 .PHONY: clean
 clean: ## removes caches, not data and runs
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -1,3 +1,6 @@
+import shutil
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -38,6 +41,15 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match=r"a\.ckpt.*No space left.*before it is untouched"):
         save(path, step=2)
+
+    def unexpected(*_, **__):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 284672 vs 284568")
+
+    monkeypatch.setattr(torch, "save", unexpected)
+    for free, why in ((10**9, "unexpected pos"), (0, r"\(the disk is full\)")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with pytest.raises(OSError, match=rf"a\.ckpt.*{why}.*before it is untouched\. Make room and run the same"):
+            save(path, step=2)
     monkeypatch.undo()
     assert load_checkpoint(path)["step"] == 1
 

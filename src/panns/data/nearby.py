@@ -33,7 +33,7 @@ class NearbyClips:
         folder: where they lie, on a local disk.
         path: (files,) name of each remote file, relative.
         file, offset, nbytes: (N,) the range of each row.
-        max_bytes: that the clips may take; None: until 5 % of the disk are left.
+        max_bytes: that the clips may take, 0 for none; None: until 5 % of the disk are left.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class NearbyClips:
             marks.truncate(len(file))
         self._present = np.memmap(folder / "present.u1", np.uint8, "r+", shape=(len(file),)) if len(file) else file
         self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(_OpenFile)
-        self._is_full, self._until_count, self._room = False, 0, 0
+        self._is_full, self._until_count, self._room = max_bytes == 0, 0, 0
 
     @property
     def num_clips(self) -> int:

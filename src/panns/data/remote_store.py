@@ -145,12 +145,13 @@ def _again(remote: RemoteFolder, root: Path, max_bytes: int | None) -> RemoteCli
 
 
 def _read_meta(remote: RemoteFolder) -> bytes:
-    try:
-        return remote.read("meta.json")
-    except RemoteError as error:
+    text = remote.read_if_there("meta.json")
+    if text is None:
         raise StoreError(
-            f"{error}. A store is made on a disk with `panns pack`, then copied there as it is, meta.json last"
-        ) from error
+            f"{remote.url}: no store there (no meta.json); correct the URL, or copy a store there that `panns pack` "
+            "made on a disk, as it is, meta.json last"
+        )
+    return text
 
 
 def _mirror(remote: RemoteFolder, meta: dict, text: bytes, cache: Path) -> Path:

@@ -60,7 +60,7 @@ class Starvation:
 
     def _message(self) -> str:
         reading = self._reading / max(self._working, 1e-9)
-        busy = self._working / self._elapsed
+        busy = min(self._working / self._elapsed, self.num_readers)
         said = (
             f"Training waits for clips: {self._waited / self._elapsed:.0%} of the last {self._elapsed:.0f} s, at "
             f"{self._clips / self._elapsed:.0f} clips/s with {self.num_readers} readers, {busy:.1f} of them busy, "

@@ -1,6 +1,7 @@
 """Checkpoints, whole or absent: written on a schedule, after each epoch, and when the run is told to stop."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from panns.training.loggers import HistoryLogger
 from panns.weights.files import load_checkpoint
 
 LAST = "last.ckpt"
+NEARLY_NONE = 2**20  # bytes left on a disk: torch.save says of a full one that some position is unexpected
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,8 +50,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 os.fsync(file.fileno())
             temporary.replace(target)
         except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+            why = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+            if shutil.disk_usage(target.parent).free < NEARLY_NONE:
+                why = "the disk is full"
             raise OSError(
-                f"Could not write the checkpoint {target} ({error}); the one before it is untouched. Free some space."
+                f"Could not write the checkpoint {target} ({why}); the one before it is untouched. Make room and run "
+                "the same command again: it goes on from that."
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
