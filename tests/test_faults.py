@@ -119,7 +119,8 @@ def test_damaged_clips_are_replaced_if_so_chosen_and_reported(workers, store, le
     assert {line["id"] for line in table} == {Path(name).stem for _, name in bad}
     results = json.loads((folder / "metrics.json").read_text())
     assert results["damaged_clips"] == {"clips": 2, "draws": int(changed.sum())}
-    assert f"2 training clips could not be read, {changed.sum()} of its draws were replaced" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Training clips that could not be read and were replaced: 2, in {changed.sum()} draws" in said
     for row, _ in bad:
         assert caplog.text.count(f"clip clip{row:02} in ") == 1
 

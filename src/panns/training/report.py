@@ -154,8 +154,8 @@ def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
             classes = f"{own['num_classes_scored']:.0f} classes with positives"
             print(f"{'  '.join(shown)}  ({note}; {own['num_clips']:.0f} clips, {classes})")
     if (damaged := results["damaged_clips"])["clips"]:
-        draws = f"{damaged['draws']:,} of its draws were replaced"
-        print(f"{damaged['clips']:,} training clips could not be read, {draws}: {folder}/damaged_clips*.csv")
+        counts = f"{damaged['clips']:,}, in {damaged['draws']:,} draws"
+        print(f"Training clips that could not be read and were replaced: {counts}; {folder}/damaged_clips*.csv")
     drawn = [name for name in PICTURES if (folder / name).is_file()]
     for what, name in (
         ("scores", "metrics.json"),
