@@ -19,7 +19,8 @@ from panns.data.manifest import ManifestSource
 from panns.data.packing import index, pack
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.remote_store import RemoteClipStore
-from panns.data.store import ClipError, ClipStore, StoreError
+from panns.data.store import ClipError, ClipStore
+from panns.data.store_files import StoreError
 
 RATE, CLIPS = 8000, 40
 EVERY = np.arange(CLIPS)

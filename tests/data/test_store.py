@@ -14,7 +14,8 @@ import soundfile
 
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index, pack
-from panns.data.store import ClipError, ClipStore, StoreError
+from panns.data.store import ClipError, ClipStore
+from panns.data.store_files import StoreError
 
 RATE, SECONDS = 8000, 0.5
 LENGTHS = {"a": 4000, "b": 1000, "c": 9000, "d": 4000}  # frames; a full clip has 4000

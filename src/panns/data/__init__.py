@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from panns.data.store import ClipError, ClipStore, StoreError
+from panns.data.store import ClipError, ClipStore
+from panns.data.store_files import StoreError
 
 __all__ = ["AudioSetDataModule", "ClipError", "ClipStore", "StoreError"]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from panns.data.store import ClipError, StoreError
+from panns.data.store import ClipError
+from panns.data.store_files import StoreError
 
 if TYPE_CHECKING:
     from panns.data.batches import Batch

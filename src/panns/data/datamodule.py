@@ -18,7 +18,8 @@ from panns.data.quarantine import ids_fingerprint
 from panns.data.ready import make_esc50
 from panns.data.roles import Selection, assign
 from panns.data.samplers import BalancedSampler, Sampler
-from panns.data.store import ClipStore, StoreError, is_url
+from panns.data.store import ClipStore, is_url
+from panns.data.store_files import StoreError
 
 
 class AudioSetDataModule(pl.LightningDataModule):

@@ -26,7 +26,8 @@ from panns.data.parts import Part, list_hash
 from panns.data.progress import track, waiting
 from panns.data.report import ImportReport, read_report
 from panns.data.shards import ShardWriter
-from panns.data.store import FORMAT, ClipStore
+from panns.data.store import ClipStore
+from panns.data.store_files import FORMAT
 from panns.data.workers import ITEMS_AHEAD, num_cores, ordered_map
 
 UNITS_AHEAD = 2  # a worker: a unit may be a hundred clips

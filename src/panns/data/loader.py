@@ -19,7 +19,7 @@ from panns.data.batches import Batch, BatchReader, Buffers
 from panns.data.damage import Mender
 from panns.data.plans import Plan, Rows
 from panns.data.starvation import Starvation
-from panns.data.store import StoreError
+from panns.data.store_files import StoreError
 
 
 class LoaderError(StoreError):

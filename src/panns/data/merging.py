@@ -21,7 +21,8 @@ from panns.data.journal import differences
 from panns.data.parts import Part, find_parts, part_folder
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import ImportReport, read_report
-from panns.data.store import FORMAT, ClipStore
+from panns.data.store import ClipStore
+from panns.data.store_files import FORMAT
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
 OWN = {"index", "index.tmp", "meta.json.tmp", "report.csv", "quarantine.csv"}  # what a stopped merge leaves

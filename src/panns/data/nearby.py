@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from panns.data.store_files import OpenFile
+
 KEPT_FREE = 0.05  # of the disk, where no limit was given
 CLIPS_BETWEEN_COUNTS = 256
 MAX_OPEN_FILES = 256
@@ -51,7 +53,7 @@ class NearbyClips:
         with (folder / "present.u1").open("ab") as marks:
             marks.truncate(len(file))
         self._present = np.memmap(folder / "present.u1", np.uint8, "r+", shape=(len(file),)) if len(file) else file
-        self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(_OpenFile)
+        self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(_open_or_make)
         self._is_full, self._until_count, self._room = max_bytes == 0, 0, 0
 
     @property
@@ -120,18 +122,11 @@ class NearbyClips:
             why, f"{self.num_clips:,}", f"{len(self._present):,}",
         )  # fmt: skip
 
-    def _shard(self, row: int) -> "_OpenFile":
+    def _shard(self, row: int) -> OpenFile:
         name = os.fsdecode(self._path[self._file[row]]).replace("../", "up/")
         return self._open_file(self.folder / "clips" / name)
 
 
-class _OpenFile:
-    """A descriptor to read and write, closed when the last thread lets go of it."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-
-    def __del__(self) -> None:
-        if hasattr(self, "descriptor"):
-            os.close(self.descriptor)
+def _open_or_make(path: Path) -> OpenFile:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return OpenFile(path, os.O_RDWR | os.O_CREAT)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from panns.data.store import StoreError
+from panns.data.store_files import StoreError
 
 QUARANTINE = "quarantine.csv"
 HEADER = ["id", "why"]

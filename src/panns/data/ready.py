@@ -12,7 +12,7 @@ from panns.data.demo.generate import generate
 from panns.data.esc50 import Esc50Source
 from panns.data.forms.folder import AudioFolder
 from panns.data.packing import index, pack
-from panns.data.store import StoreError
+from panns.data.store_files import StoreError
 
 
 def make_demo(store: Path, root: str | Path) -> None:

@@ -17,7 +17,8 @@ from panns.data.index import COLUMNS, file_hash, load_columns
 from panns.data.nearby import NearbyClips
 from panns.data.quarantine import QUARANTINE
 from panns.data.remote import Range, RemoteError, RemoteFolder
-from panns.data.store import READING, ClipError, ClipStore, StoreError, parse_meta
+from panns.data.store import READING, ClipError, ClipStore
+from panns.data.store_files import StoreError, parse_meta
 
 log = logging.getLogger(__name__)
 

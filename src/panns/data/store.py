@@ -6,7 +6,6 @@ memory-mapped and so shared by all workers; clips are read with `os.pread`, neve
 """
 
 import hashlib
-import json
 import os
 import sys
 import threading
@@ -22,15 +21,11 @@ from zlib_ng import zlib_ng
 from panns.data.codecs import S16LE, DecodeError, decode
 from panns.data.index import load_columns
 from panns.data.labels import ClassLabel
+from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
 
-FORMAT = 1
 ROWS_AT_ONCE = 65536  # of columns gathered: all ids of AudioSet as Python objects would take 200 MB
 MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
 MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
-
-
-class StoreError(ValueError):
-    """A store that cannot be used as it is; the message names the path and the remedy."""
 
 
 class ClipError(StoreError):
@@ -42,17 +37,6 @@ class ClipError(StoreError):
 
     def __str__(self) -> str:
         return f"clip {self.clip_id} in {self.file}: {self.why}"
-
-
-class _OpenFile:
-    """A file descriptor that lives as long as a reader holds it: dropping it from the cache hurts no other thread."""
-
-    def __init__(self, path: Path) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY)
-
-    def __del__(self) -> None:
-        if hasattr(self, "descriptor"):
-            os.close(self.descriptor)
 
 
 class _Reading(threading.local):
@@ -91,7 +75,7 @@ class ClipStore:
         self.single_label: bool = meta["single_label"]
         self.num_classes = len(self.classes)
         vars(self).update(columns)
-        self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(_open_checked, root))
+        self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(open_checked, root))
         self._own_labels: dict[str, np.ndarray] = {}
 
     @classmethod
@@ -128,19 +112,19 @@ class ClipStore:
     def open_as_it_is(cls, root: Path) -> "ClipStore":
         """Open a store in a folder, also one with missing, cut or replaced files: reading their clips shows them."""
         store = cls._load(root)
-        store._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(_open_as_it_is, root))
+        store._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(open_as_it_is, root))
         return store
 
     @classmethod
     def _open_folder(cls, root: Path) -> "ClipStore":
         store = cls._load(root)
         for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
-            _check_file(root, store.path[file], int(store.file_bytes[file]))
+            check_file(root, store.path[file], int(store.file_bytes[file]))
         return store
 
     @classmethod
     def _load(cls, root: Path) -> "ClipStore":
-        meta = _read_meta(root)
+        meta = read_meta(root)
         try:
             return cls(root, meta, load_columns(root))
         except (OSError, ValueError, EOFError) as error:
@@ -258,7 +242,7 @@ class ClipStore:
         """Say which clips are read next; only a store at a URL has use for it."""
 
     @contextmanager
-    def _file_of(self, row: int) -> Iterator[_OpenFile]:
+    def _file_of(self, row: int) -> Iterator[OpenFile]:
         """The open file of a clip, to read it from: the time is counted, and what fails is told of the clip."""
         number, begin = self.file[row], time.perf_counter()
         try:
@@ -332,61 +316,3 @@ def is_url(root: str | Path) -> bool:
 
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
     return (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE))
-
-
-def _read_meta(root: Path) -> dict:
-    """The store's meta.json, of a format that this version reads."""
-    path = root / "meta.json"
-    if not root.is_dir():
-        raise StoreError(f"{root}: no such folder; make it with `panns pack` or `panns index`, or correct the path")
-    try:
-        return parse_meta(path.read_bytes(), path)
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"{root}: no finished store (meta.json is missing); an interrupted `panns pack`, `panns index` or `panns "
-            "verify --repair` goes on when the same command is run again"
-        ) from error
-
-
-def parse_meta(text: bytes, path: Path | str) -> dict:
-    """Content of a meta.json, of a format that this version reads."""
-    try:
-        meta = json.loads(text)
-    except ValueError as error:
-        raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
-    if meta.get("format") != FORMAT:
-        raise StoreError(
-            f"{path}: store format {meta.get('format')} where this version reads {FORMAT}; update panns, or make the "
-            "store anew"
-        )
-    return dict(meta)
-
-
-def _check_file(root: Path, path: bytes, nbytes: int) -> None:
-    """Refuse a store with a file that is not there or not the size it was."""
-    full = root / os.fsdecode(path)
-    if fault := _fault(full, nbytes):
-        raise StoreError(
-            f"{root}: {full.resolve()} {fault}; put the old file back, or `panns verify {root} --repair` keeps what is "
-            "whole"
-        )
-
-
-def _fault(full: Path, nbytes: int) -> str | None:
-    """What is wrong with a file."""
-    try:
-        size = full.stat().st_size
-    except OSError as error:
-        return f"is not there ({error.strerror})"
-    return None if size == nbytes else f"has {size} bytes where the index has {nbytes}: cut or replaced"
-
-
-def _open_checked(root: Path, path: bytes, nbytes: int) -> _OpenFile:
-    full = root / os.fsdecode(path)
-    if fault := _fault(full, nbytes):
-        raise StoreError(f"the file {fault}")
-    return _OpenFile(full)
-
-
-def _open_as_it_is(root: Path, path: bytes, nbytes: int) -> _OpenFile:
-    return _OpenFile(root / os.fsdecode(path))

@@ -10,7 +10,8 @@ import pytest
 
 from panns.cli import main
 from panns.data.quarantine import read_quarantine, write_quarantine
-from panns.data.store import ClipStore, StoreError
+from panns.data.store import ClipStore
+from panns.data.store_files import StoreError
 from panns.data.verification import repair, verify
 from panns.data.verification.checksums import read_checksums
 

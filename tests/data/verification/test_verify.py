@@ -17,7 +17,8 @@ from panns.data.index import IndexWriter
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 from panns.data.quarantine import read_quarantine, write_quarantine
-from panns.data.store import FORMAT, ClipStore, StoreError
+from panns.data.store import ClipStore
+from panns.data.store_files import FORMAT, StoreError
 from panns.data.verification import checking, repair, verify
 from panns.data.verification.checksums import read_checksums
 from panns.data.verification.report import write_report

@@ -17,7 +17,8 @@ from panns.data.progress import track
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import Finding
 from panns.data.selection import is_listed
-from panns.data.store import ClipStore, StoreError, is_url
+from panns.data.store import ClipStore, is_url
+from panns.data.store_files import StoreError
 from panns.data.verification.checksums import INDEX_CHANGED, index_checksums, read_checksums, write_checksums
 from panns.data.verification.clips import Answer, ClipChecker, tasks_of
 from panns.data.verification.coverage import Listed, coverages, disagreements, read_list

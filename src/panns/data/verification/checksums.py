@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from panns.data.index import COLUMNS
-from panns.data.store import StoreError
+from panns.data.store_files import StoreError
 from panns.data.verification.clips import file_sha256
 
 CHECKSUMS = "SHA256SUMS"

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from panns.data import facts
 from panns.data.labels import audioset_classes, read_segments, split_name
 from panns.data.report import Finding
-from panns.data.store import ClipStore, StoreError
+from panns.data.store import ClipStore
+from panns.data.store_files import StoreError
 
 Counts = npt.NDArray[np.int64]
 MAX_NAMED = 5

@@ -7,7 +7,8 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from panns.data.store import ClipStore, StoreError
+from panns.data.store import ClipStore
+from panns.data.store_files import StoreError
 
 Rows = npt.NDArray[np.int64]
 Fault = tuple[int, str, str]  # row, kind, words

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from panns.data.codecs import CODECS
 from panns.data.progress import track
 from panns.data.report import Finding
-from panns.data.store import ClipStore, StoreError
+from panns.data.store import ClipStore
+from panns.data.store_files import StoreError
 
 STAT_THREADS = 32  # a network file system answers many at a time, each after milliseconds
 MANY_FILES = 10_000  # that take long enough to show a bar

@@ -5,7 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from panns.data.store import StoreError
+from panns.data.store_files import StoreError
 from panns.data.verification.clips import Answer, Task
 
 

@@ -1,0 +1,87 @@
+"""The files of a store's folder: meta.json, and opening those that hold the clips."""
+
+import json
+import os
+from pathlib import Path
+
+FORMAT = 1
+
+
+class StoreError(ValueError):
+    """A store that cannot be used as it is; the message names the path and the remedy."""
+
+
+class OpenFile:
+    """A file descriptor that lives as long as a reader holds it: dropping it from a cache hurts no other thread.
+
+    Args:
+        path: the file.
+        flags: as `os.open` takes them.
+    """
+
+    def __init__(self, path: Path, flags: int = os.O_RDONLY) -> None:
+        self.descriptor = os.open(path, flags, 0o644)
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+def read_meta(root: Path) -> dict:
+    """The store's meta.json, of a format that this version reads."""
+    path = root / "meta.json"
+    if not root.is_dir():
+        raise StoreError(f"{root}: no such folder; make it with `panns pack` or `panns index`, or correct the path")
+    try:
+        return parse_meta(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{root}: no finished store (meta.json is missing); an interrupted `panns pack`, `panns index` or `panns "
+            "verify --repair` goes on when the same command is run again"
+        ) from error
+
+
+def parse_meta(text: bytes, path: Path | str) -> dict:
+    """Content of a meta.json, of a format that this version reads."""
+    try:
+        meta = json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
+    if meta.get("format") != FORMAT:
+        raise StoreError(
+            f"{path}: store format {meta.get('format')} where this version reads {FORMAT}; update panns, or make the "
+            "store anew"
+        )
+    return dict(meta)
+
+
+def check_file(root: Path, path: bytes, nbytes: int) -> None:
+    """Refuse a store with a file that is not there or not the size it was."""
+    full = root / os.fsdecode(path)
+    if fault := _fault(full, nbytes):
+        raise StoreError(
+            f"{root}: {full.resolve()} {fault}; put the old file back, or `panns verify {root} --repair` keeps what is "
+            "whole"
+        )
+
+
+def _fault(full: Path, nbytes: int) -> str | None:
+    """What is wrong with a file."""
+    try:
+        size = full.stat().st_size
+    except OSError as error:
+        return f"is not there ({error.strerror})"
+    return None if size == nbytes else f"has {size} bytes where the index has {nbytes}: cut or replaced"
+
+
+def open_checked(root: Path, path: bytes, nbytes: int) -> OpenFile:
+    """A file to read clips from, refused unless it is the size that it was when indexed."""
+    full = root / os.fsdecode(path)
+    if fault := _fault(full, nbytes):
+        raise StoreError(f"the file {fault}")
+    return OpenFile(full)
+
+
+def open_as_it_is(root: Path, path: bytes, nbytes: int) -> OpenFile:
+    """A file to read clips from, of whatever size."""
+    return OpenFile(root / os.fsdecode(path))
