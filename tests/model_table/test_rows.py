@@ -12,9 +12,9 @@ from panns.models.complexity import DEAD_PARAMETERS, multiply_accumulates, num_p
 from panns.zoo import create_model, list_models
 
 
-@pytest.mark.parametrize("name", [name for name, known in published().items() if known.parameters])
+@pytest.mark.parametrize("name", [name for name, one in published().items() if one.paper and one.paper.parameters])
 def test_size_is_table_xiis(name, rows):
-    row, known = rows[name], published()[name]
+    row, known = rows[name], published()[name].paper
     assert row.parameters + sum(row.unused.values()) == known.parameters
     assert round(row.multi_adds / 1e9, 3) == known.multi_adds
     assert row.equals_table_xii

@@ -71,7 +71,7 @@ def _point(row: Row) -> Point:
     assert row.published.score is not None
     score, source = row.published.score
     colour = HEARD[FRONTENDS.get(row.frontend, "log-mel")]
-    main = row.published.table == MAIN_TABLE
+    main = row.published.paper is not None and row.published.paper.table == MAIN_TABLE
     return Point(row.name, row.multi_adds / 1e9, score, colour, main, ring=source == "checkpoint")
 
 

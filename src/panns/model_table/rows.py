@@ -46,7 +46,7 @@ class Row:
     @property
     def equals_table_xii(self) -> bool | None:
         """Whether parameters (with the unused ones) and multi-adds are those printed; None where none are."""
-        known = self.published
+        known = self.published.paper if self.published else None
         if known is None or known.parameters is None or known.multi_adds is None:
             return None
         parameters = self.parameters + sum(self.unused.values())
