@@ -16,6 +16,7 @@ from panns.training.announce import announce
 from panns.training.checkpoints import LAST
 from panns.training.errors import told_plainly
 from panns.training.loggers import close
+from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
 from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
@@ -25,6 +26,7 @@ from panns.weights.loading import load_weights
 from panns.weights.reading import read_weights
 
 
+@memory_given_back
 def train(cfg: DictConfig) -> float:
     """Runs one configuration from where it stands to its end; returns its objective."""
     run = Run(cfg.run_dir, cfg.resume)
@@ -46,7 +48,7 @@ def train(cfg: DictConfig) -> float:
         class_counts=data.train_class_counts,
         single_label=data.store.single_label,
         sample_rate=data.store.sample_rate,
-        hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint()},
+        hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
     )
     loggers = list(instantiate(cfg.logger).values()) if cfg.logger else []
     try:
@@ -54,7 +56,7 @@ def train(cfg: DictConfig) -> float:
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         start, resumed = None, run.checkpoint()
         if resumed is not None:
-            check_fits(resumed, task.state_dict(), data.fingerprint())
+            check_fits(resumed, task.state_dict(), data.fingerprint)
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path))

@@ -17,9 +17,9 @@ def test_splits_classes_and_fingerprint(tones):
     assert data.num_classes == 4
     assert data.classes == ["tone0", "tone1", "tone2", "tone3"]
     assert len(data.train_rows) == 40
-    assert data.fingerprint()["validation"]["clips"] == 12
-    assert data.fingerprint()["train"]["id_hash"] != data.fingerprint()["validation"]["id_hash"]
-    assert data.train_class_counts.sum() == data.fingerprint()["train"]["labels"]
+    assert data.fingerprint["validation"]["clips"] == 12
+    assert data.fingerprint["train"]["id_hash"] != data.fingerprint["validation"]["id_hash"]
+    assert data.train_class_counts.sum() == data.fingerprint["train"]["labels"]
 
 
 def test_loaders_have_the_configured_sizes(tones):

@@ -67,11 +67,11 @@ def test_clips_in_quarantine_are_neither_trained_on_nor_scored(own):
     scored = {int(row) for batch in data.val_dataloader() for row in batch.row}
     assert scored == set(data.validation_rows.tolist())
     assert trained <= set(data.train_rows.tolist())
-    before, after = plain.fingerprint(), data.fingerprint()
+    before, after = plain.fingerprint, data.fingerprint
     assert before["quarantine"] == {"clips": 0, "id_hash": ""}
     assert after["quarantine"]["clips"] == 2
     write_quarantine(own, {"c002": "damaged", "c110": "silent"})
-    assert module(own).fingerprint()["quarantine"]["id_hash"] != after["quarantine"]["id_hash"]
+    assert module(own).fingerprint["quarantine"]["id_hash"] != after["quarantine"]["id_hash"]
     assert (before["train"]["clips"], after["train"]["clips"], after["validation"]["clips"]) == (100, 99, 19)
 
 
@@ -108,8 +108,8 @@ def test_black_list_by_ids_by_file_and_by_name(zoo, tmp_path):
         data = module(zoo, blacklist=blacklist)
         assert ids(plain, plain.train_rows) - ids(data, data.train_rows) == wanted
         assert len(data.validation_rows) == 20  # c100 is scored all the same
-        assert data.fingerprint()["blacklist"]["clips"] == 2
-    assert module(zoo, blacklist="dcase2017_task4").fingerprint()["blacklist"]["clips"] == 0
+        assert data.fingerprint["blacklist"]["clips"] == 2
+    assert module(zoo, blacklist="dcase2017_task4").fingerprint["blacklist"]["clips"] == 0
     with pytest.raises(ValueError, match=r"data\.blacklist=nowhere: neither a file nor a list.*dcase2017_task4"):
         module(zoo, blacklist="nowhere")
 
@@ -139,8 +139,8 @@ def test_fractions_are_nested_and_follow_their_own_seed(zoo):
     assert (data.train_class_counts[present] >= 1).all()
     assert set(module(zoo, fraction=0.2, seed=7).train_rows.tolist()) == rows[1]
     assert set(module(zoo, fraction=0.2, fraction_seed=7).train_rows.tolist()) != rows[1]
-    assert data.fingerprint()["selection"]["drawn_from"] == 100
-    assert data.fingerprint()["train"]["clips"] == len(rows[1])
+    assert data.fingerprint["selection"]["drawn_from"] == 100
+    assert data.fingerprint["train"]["clips"] == len(rows[1])
 
 
 def test_propagated_labels_do_not_change_the_subset(zoo):
@@ -161,7 +161,7 @@ def test_held_out_clips_validate_and_the_validation_splits_are_tested(zoo):
     assert ids(data, data.test_rows) == {f"c{number:03}" for number in range(100, 120)}
     assert data.roles.tested_apart
     assert data.roles.splits["validation"] == "held out of unbalanced_train"
-    assert set(data.fingerprint()) >= {"train", "validation", "test"}
+    assert set(data.fingerprint) >= {"train", "validation", "test"}
     assert sum(len(batch) for batch in data.test_dataloader()) == 20
 
 
@@ -176,7 +176,7 @@ def test_a_holdout_by_number_alone_needs_no_other_split(zoo):
     data = module(zoo, validation_splits=[], holdout=30)
     assert (len(data.validation_rows), len(data.train_rows)) == (30, 90)
     assert not data.roles.tested_apart
-    assert "test" not in data.fingerprint()
+    assert "test" not in data.fingerprint
     at_least = module(zoo, validation_splits=[], holdout=0, holdout_min_per_class=4)
     assert at_least.evaluation_store.class_counts(at_least.validation_rows).max() >= 4
     assert len(at_least.validation_rows) <= 4 * 6
@@ -216,7 +216,7 @@ def test_labels_are_propagated_where_asked(zoo):
         assert barks > 0 or not in_training
         assert animals >= barks if in_training else animals == 0
         assert heard(data, data.val_dataloader()) == (4, 4 if in_validation else 0)
-    prints = [data.fingerprint() for data in (plain, train, both)]
+    prints = [data.fingerprint for data in (plain, train, both)]
     assert len({p["train"]["id_hash"] for p in prints}) == 2
     assert prints[0]["validation"] == prints[1]["validation"] != prints[2]["validation"]
 

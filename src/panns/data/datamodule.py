@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,7 +158,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         """(K,) training clips per class, by the labels trained on."""
         return self.store.class_counts(self.train_rows)
 
-    @cache  # noqa: B019 - takes a second at the size of AudioSet, and a run has one datamodule
+    @cached_property
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """Counts, sample rate and a hash of ids and labels of each role's clips, and what was left out of them."""
         of_roles = {

@@ -71,7 +71,7 @@ def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer:
             f"({paper_multi_adds(model, seconds) / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
         ),
     ]
-    fingerprint = data.fingerprint()
+    fingerprint = data.fingerprint
     for role, splits in data.roles.splits.items():
         if role in fingerprint:
             rows.append((role, _data_line(splits, fingerprint[role], store.num_classes)))
@@ -119,7 +119,7 @@ def _data_line(splits: str, fingerprint: dict[str, Any], num_classes: int) -> st
 
 def _left_out(data: AudioSetDataModule) -> str:
     """What of the data is not used; empty if all is."""
-    fingerprint, chosen, parts = data.fingerprint(), data.selection, []
+    fingerprint, chosen, parts = data.fingerprint, data.selection, []
     for why, words, asked in (
         ("quarantine", "in quarantine", False),
         ("blacklist", "of the black list", chosen.blacklist is not None),

@@ -119,8 +119,8 @@ class SaveLast(Checkpoint):
         if self._agreed_to_stop(trainer, always=True):
             self._exit(trainer, f"saved {self.path} at step {trainer.global_step}")
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Gives the signals back."""
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Gives the signals back to Lightning, which then gives them back in its turn."""
         self._restore()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:

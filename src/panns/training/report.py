@@ -51,7 +51,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         **{f"last/val/{name}": value for name, value in numbers(last).items()},
         "step": trainer.global_step,
         "best_checkpoint": str(best.relative_to(run.folder)) if best else None,
-        "fingerprint": data.fingerprint(),
+        "fingerprint": data.fingerprint,
         "damaged_clips": damaged_clips(run.folder),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }

@@ -112,7 +112,7 @@ def test_bit_flip_in_a_clip(store):
     data = AudioSetDataModule(store, ["eval"], clips_per_epoch=8, batch_size=8)
     used = [*data.train_rows.tolist(), *data.validation_rows.tolist()]
     assert sorted(used) == [other for other in range(36) if other != row]
-    assert data.fingerprint()["quarantine"]["clips"] == 1
+    assert data.fingerprint["quarantine"]["clips"] == 1
 
 
 def test_truncated_shard(store):
