@@ -1,6 +1,7 @@
 """Parts and merges: what several machines made is what one would have made."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -167,6 +168,32 @@ def test_a_merge_that_stands_is_left_alone_until_a_part_is_made_anew(source, tmp
     merge_parts(out)
     store = ClipStore.open(out)
     assert (store.read(store.id.tolist().index(b"10")) == 8192).all()
+
+
+def test_a_repair_is_not_undone(source, tmp_path, capsys):
+    out = tmp_path / "out"
+    pack_parts(source, out, 2)
+    merge_parts(out)
+    store = ClipStore.open(out)
+    shard = (out / store.path[store.file[5]].decode()).resolve()
+    content_of_shard = bytearray(shard.read_bytes())
+    content_of_shard[store.offset[5] + 50] ^= 1
+    shard.write_bytes(content_of_shard)
+    assert main(["verify", str(out), "--all", "--repair", "--jobs", "1"]) == 1
+    repaired, index_as_it_is = content(out), (out / "meta.json").read_bytes()
+    assert len(repaired) == 20
+    parts = [str(part_folder(out, Part(number, 2))) for number in (1, 2)]
+    for again in (["merge", str(out)], ["merge", *parts, "--out", str(out)]):
+        capsys.readouterr()
+        assert main(again) == 2
+        assert re.search(
+            r"was repaired, .* bring back the 1 damaged .*before-repair-.*--out NEW", capsys.readouterr().err
+        )
+    assert (out / "meta.json").read_bytes() == index_as_it_is
+    assert content(out) == repaired
+    shutil.rmtree(part_folder(out, Part(1, 2)))  # not even what is missing leads elsewhere
+    with pytest.raises(MergeError, match="was repaired"):
+        merge_parts(out)
 
 
 def test_parts_of_different_lists_are_no_store(source, tmp_path):

@@ -37,10 +37,11 @@ def merge_parts(store: str | Path) -> ImportReport:
     """Make the store of all its parts.
 
     Raises:
-        MergeError: parts are missing, unfinished, or of different clip lists or settings.
+        MergeError: parts are missing, unfinished, or of different clip lists or settings; or a repair would be undone.
         StoreError: a part's files are not there or not whole.
     """
     store = Path(store)
+    _check_not_repaired(store)
     folders = _all_parts(store)
     parts = [ClipStore.open(folder) for folder in folders]
     plans = [{key: value for key, value in part.meta["plan"].items() if key != "part"} for part in parts]
@@ -69,10 +70,13 @@ def merge(stores: Sequence[str | Path], out: str | Path, name: str | None = None
         name: of the new store; default: the name of its folder.
 
     Raises:
-        MergeError: another rate, clip length or class list, or a clip that is in two stores.
+        MergeError: another rate, clip length or class list, or a clip that is in two stores; or a repair would be
+            undone.
         StoreError: no store, or files that are not there or not whole.
     """
-    opened, out = [ClipStore.open(store) for store in stores], Path(out)
+    out = Path(out)
+    _check_not_repaired(out)
+    opened = [ClipStore.open(store) for store in stores]
     for store in opened[1:]:
         if unlike := [key for key in SAME if store.meta[key] != opened[0].meta[key]]:
             raise MergeError(
@@ -159,6 +163,17 @@ def _meta(out: Path) -> dict | None:
     """What meta.json holds, None without one."""
     path = out / "meta.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _check_not_repaired(out: Path) -> None:
+    """Refuse to bring back what `panns verify --repair` has dropped."""
+    if repairs := (_meta(out) or {}).get("repairs"):
+        dropped = sum(repair["dropped"] for repair in repairs)
+        raise MergeError(
+            f"{out}: is a finished store that was repaired, and merging again would bring back the {dropped} damaged "
+            f"clips that were dropped (see {out / repairs[-1]['before']}); use it as it is, or say --out NEW to merge "
+            "into another folder"
+        )
 
 
 def _check_free(out: Path, plan: dict) -> None:
