@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(READY) ## the virtual environment with all that is needed
@@ -69,6 +69,18 @@ bench-gpu: $(READY) ## clips/s and share of the matmul peak for cnn14 training o
 .PHONY: bench-remote
 bench-remote: $(READY) ## a store at a URL against the same on disk, over a network that answers late
 	$(BIN)/python benchmarks/remote.py
+
+.PHONY: bench-data
+bench-data: $(READY) ## clips per second of the loader against the released one's way and the bare decoders
+	$(BIN)/python benchmarks/data.py
+
+.PHONY: bench-data-memory
+bench-data-memory: $(READY) ## memory of the loaders over 100,000 batches
+	$(BIN)/python benchmarks/data_memory.py
+
+.PHONY: bench-sampler
+bench-sampler: $(READY) ## start-up, draws and memory at AudioSet's size: 2 million clips
+	$(BIN)/python benchmarks/sampler.py
 
 .PHONY: clean
 clean: ## removes caches, not data and runs

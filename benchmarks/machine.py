@@ -36,15 +36,25 @@ def pss_mib(folder: Path, pid: int | str = "self") -> float:
 
     Libraries are left out: their share depends on what else runs on the machine.
     """
+    return own_mib(pid) + mapped_mib(folder, pid)
+
+
+def own_mib(pid: int | str = "self") -> float:
+    """Return the memory of a process that is no file's."""
     gc.collect()
-    own = [line for line in _lines(pid, "smaps_rollup") if line[0] in ("Pss_Anon:", "Pss_Shmem:")]
-    mapped, here = [], False
+    lines = _lines(pid, "smaps_rollup")
+    return sum(int(line[1]) for line in lines if line[0] in ("Pss_Anon:", "Pss_Shmem:")) / 1024
+
+
+def mapped_mib(folder: Path, pid: int | str = "self") -> float:
+    """Return how much of the files of `folder` a process maps, what it shares as its share."""
+    kilobytes, here = 0, False
     for line in _lines(pid, "smaps"):
         if not line[0].endswith(":"):  # the head of a mapping: addresses, rights, offset, device, inode, path
             here = line[-1].startswith(str(folder.resolve()))
         elif line[0] == "Pss:" and here:
-            mapped.append(line)
-    return sum(int(kilobytes) for _, kilobytes, _ in own + mapped) / 1024
+            kilobytes += int(line[1])
+    return kilobytes / 1024
 
 
 def _lines(pid: int | str, name: str) -> list[list[str]]:

@@ -1,7 +1,10 @@
 """The benchmarks compare what they say, and run."""
 
 import json
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from benchmarks import gpu, released_way
@@ -46,3 +49,39 @@ def test_the_gpu_benchmark_says_that_there_is_no_gpu(monkeypatch, capsys, tmp_pa
     assert "no CUDA GPU" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         gpu.main(["--out", str(tmp_path / "result.txt")])
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def loading(monkeypatch):
+    """The module, with clips of half a second."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import clips
+    import loading
+
+    monkeypatch.setattr(clips, "CLIP_SECONDS", 0.5)
+    monkeypatch.setattr(loading, "PASSES", dict.fromkeys(loading.PASSES, 1))
+    return loading
+
+
+def test_all_ways_of_loading_load_the_same_clips_in_the_same_order(loading, tmp_path, monkeypatch, capsys):
+    import data
+
+    folder = tmp_path / "clips"
+    options = ["--clips", str(2 * loading.BATCH), "--turns", "1", "--threads", "1", "--folder", str(folder)]
+    monkeypatch.setattr(sys, "argv", ["data.py", *options])
+    data.main()
+    printed = capsys.readouterr().out
+    assert "| panns, pcm / released way, HDF5 | " in printed
+    assert "| panns, flac | 1 | cold | " in printed
+    stores = {name: loading.ClipStore.open(folder / name) for name in ("pcm", "flac")}
+    theirs = torch.cat(list(loading.released(folder / "waveforms.h5", stores["pcm"], 1)))
+    assert len(theirs) == 2 * loading.BATCH
+    assert theirs.std() > 0.05
+    for name, store in stores.items():
+        ours = torch.cat([waveform.clone() for waveform in loading.panns(store, 2, 1)()])
+        torch.testing.assert_close(ours.float() / 32767, theirs, rtol=0, atol=1e-6, msg=name)
+    decoded = [clip[0] for clip in loading.bare_decoder(stores["flac"], 1)()]
+    assert np.array_equal(np.stack(decoded), ours)

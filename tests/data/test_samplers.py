@@ -167,6 +167,9 @@ class TestBalancedAtFullSize:
         cycles = np.sort(chosen.reshape(-1, 527), axis=1)
         np.testing.assert_array_equal(cycles, np.broadcast_to(np.arange(527), cycles.shape))
 
+    def test_a_label_takes_four_bytes(self, count, sampler):
+        assert sampler._clips.nbytes == 4 * count.sum()
+
     def test_a_class_gives_all_its_clips_before_one_again(self, count, draws, chosen):
         order = np.argsort(chosen, kind="stable")
         by_class = draws[order].reshape(527, self.CYCLES)  # in the order of drawing

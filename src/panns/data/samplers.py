@@ -91,6 +91,8 @@ class ByClass(Sampler):
                 f"None of the {self.num_clips} training clips has a label, so none can be drawn by class: "
                 "use sampler=uniform, or check the label column of the data set."
             )
+        if len(label_idx) < 2**31:  # with numbers of 4 bytes, scipy's result has those too, and half the memory
+            label_ptr = np.asarray(label_ptr, dtype=np.int32)
         by_clip = csr_array((np.ones(len(label_idx), np.bool_), label_idx, label_ptr), (self.num_clips, num_classes))
         by_class = by_clip.tocsc()
         self._clips = by_class.indices  # (P,) the clips of class 0, of class 1, ... each in ascending order

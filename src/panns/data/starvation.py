@@ -1,4 +1,4 @@
-"""Says once, with numbers, when training waits for clips, and whether the disk or the decoding is what it waits for."""
+"""Says once, with numbers, when training waits for clips: for the disk, the decoding, or batches to be handed over."""
 
 import logging
 import time
@@ -66,6 +66,11 @@ class Starvation:
             f"{self._clips / self._elapsed:.0f} clips/s with {self.num_readers} readers, {busy:.1f} of them busy, "
             f"{reading:.0%} of that with reading files. "
         )
+        if busy < 0.5 * self.num_readers:
+            return said + (
+                "Handing batches over limits, not the readers: worker processes copy each of them. data.num_workers=0 "
+                "reads in threads, without copies, unless there is a data.transform; or other programs take the cores."
+            )
         if reading > 0.5:
             return said + (
                 "The storage limits. If it answers late, as network disks and object storage do, more data.num_threads "

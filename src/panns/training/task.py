@@ -214,7 +214,7 @@ class TaggingTask(pl.LightningModule):
 
     def _signal(self, batch: Batch) -> Tensor:
         """-> (B, L) float32 in [-1, 1) at the model's rate."""
-        return self.resample(batch.waveform.float() / FULL_SCALE)
+        return self.resample(batch.waveform.float().div_(FULL_SCALE))  # in place: of int16, float() is a copy
 
     def _stop(self, failed: Verdict | None) -> None:
         if failed is None:
