@@ -14,11 +14,10 @@ from panns import create_model, load
 from panns.data import AudioSetDataModule
 from panns.models.compiling import compile_body
 from panns.training.finite import NonFiniteLossError
-from panns.training.overrides import check_overrides
 from panns.training.run import Run, config_hash
 from panns.training.task import TaggingTask, start_at_prior
 from panns.weights.files import load_checkpoint
-from runs import ROOT, config, small, start
+from runs import config, small, start
 
 DEEPER = ("model.backbone.depth=4", "model.backbone.base_channels=8", "model.frontend.n_mels=64", "optimizer.lr=3e-3")
 
@@ -188,36 +187,6 @@ def test_two_processes_do_not_share_a_folder(tones, tmp_path):
     assert done.returncode == 1
     assert "Another process is working in" in done.stderr
     run.close()
-
-
-@pytest.mark.parametrize(
-    ("typo", "says"),
-    [
-        ("optimizer.lrr=1", "There is no key 'optimizer.lrr'. Did you mean optimizer.lr?"),
-        ("model.backbone.dept=3", "Did you mean model.backbone.depth?"),
-        ("modle=cnn14", "Did you mean model?"),
-        ("model=cnn15", "cnn14"),
-        ("augmentation=mixup_specaug", "mixup_specaugment"),
-        ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
-        ("checkpoint=a/Cnn14_mAP=0.431.pth", "\"checkpoint='a/Cnn14_mAP=0.431.pth'\""),
-    ],
-)
-def test_typos_are_refused_with_what_there_is(tmp_path, typo, says, capsys):
-    with pytest.raises(SystemExit) as error:
-        check_overrides([typo], ROOT / "conf")
-    assert says in str(error.value)
-
-
-def test_sweeps_and_flags_are_not_taken_for_typos():
-    words = [
-        "-m",
-        "model=cnn6,cnn10",
-        "model.backbone.depth=2,3",
-        "seed=range(1,4)",
-        "+callbacks.mine._target_=x.Y",
-        "~logger",
-    ]
-    check_overrides([*words, "hydra.sweep.dir=x", "data.validation_splits=[a,b]"], ROOT / "conf")
 
 
 def test_single_label_data_is_scored_by_accuracy_too(shared, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from panns.models import AudioTagger
+from panns.names import unknown
 from panns.weights.cache import locate
 from panns.weights.loading import load_weights
 from panns.weights.reading import read_weights
@@ -34,6 +35,16 @@ def list_models() -> list[str]:
     return sorted(path.stem for path in (config_dir() / "model").glob("*.yaml"))
 
 
+def check_name(name: str) -> None:
+    """Refuses a name that no preset has.
+
+    Raises:
+        ValueError: with the names there are.
+    """
+    if name not in (there := list_models()):
+        raise ValueError(unknown("model", name, there))
+
+
 def create_model(name: str, checkpoint: str | Path | None = None, **overrides: Any) -> AudioTagger:
     """Builds a model by name, freshly initialised or with weights.
 
@@ -48,8 +59,7 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
     Raises:
         ValueError: If the name or a key is unknown, or the checkpoint is of another model.
     """
-    if name not in list_models():
-        raise ValueError(f"No model {name!r}: choose one of {', '.join(list_models())}.")
+    check_name(name)
     if checkpoint is None:
         return _build(name, overrides)
     weights = read_weights(locate(checkpoint, name))

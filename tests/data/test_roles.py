@@ -232,3 +232,10 @@ def test_labels_go_along_to_a_worker_process(zoo):
 def test_only_audioset_has_its_ontology(tones):
     with pytest.raises(LabelError, match="The ontology is AudioSet's, and 4 of 4 classes are not"):
         module(tones, propagate_labels="train")
+
+
+def test_a_split_by_itself_is_no_list_of_splits(zoo):
+    with pytest.raises(
+        ValueError, match=r"data\.train_splits=eval: a list is wanted there, data\.train_splits=\[eval\]"
+    ):
+        module(zoo, train_splits="eval", validation_splits=["balanced_train"])

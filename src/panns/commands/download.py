@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from panns.weights.cache import CACHE, cache_dir, fetch
 from panns.weights.catalog import MIRROR, ReleasedFile, released_file, released_files
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
             print(_line(file))
         print(f"Files lie in {cache_dir()}; one that is put there by hand under its name is checked and used.")
         return 0
-    files = list(released_files().values()) if args.all else [released_file(name) for name in args.models]
+    files = list(released_files().values()) if args.all else _named(args.models)
     failed = []
     for file in files:
         try:
@@ -38,6 +39,14 @@ def run(args: argparse.Namespace) -> int:
     if failed and len(files) > 1:
         print(f"{len(failed)} of {len(files)} could not be fetched: {', '.join(failed)}", file=sys.stderr)
     return 2 if failed else 0
+
+
+def _named(models: Sequence[str]) -> list[ReleasedFile]:
+    from panns.zoo import check_name  # here: the list need not wait for torch
+
+    for name in models:
+        check_name(name)
+    return [released_file(name) for name in models]
 
 
 def _line(file: ReleasedFile) -> str:

@@ -1,6 +1,7 @@
 """`panns tag`: what is heard in audio files, by a model trained here or by one that was released."""
 
 import argparse
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from panns.audio import AudioError, read_mono
 from panns.models import AudioTagger, fold_batch_norms
+from panns.names import unknown
 from panns.trained import load
 from panns.weights.catalog import RELEASED
 from panns.zoo import create_model, list_models
@@ -30,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the highest classes of each file; a file that cannot be heard is named, and the others are gone on with."""
-    named = args.model in list_models()
-    model = fold_batch_norms(create_model(args.model, checkpoint=RELEASED).eval() if named else load(args.model))
+    model = fold_batch_norms(_model(args.model))
     unheard = 0
     for path in args.files:
         try:
@@ -47,6 +48,15 @@ def run(args: argparse.Namespace) -> int:
     if unheard and len(args.files) > 1:
         print(f"panns tag: {unheard} of {len(args.files)} files could not be heard, see above", file=sys.stderr)
     return 2 if unheard else 0
+
+
+def _model(name: str) -> AudioTagger:
+    """A released model by its name, or what a checkpoint holds."""
+    if name in list_models():
+        return create_model(name, checkpoint=RELEASED).eval()
+    if not (Path(name).exists() or Path(name).suffix or os.sep in name):
+        raise ValueError(unknown("checkpoint or model", name, list_models()))
+    return load(name)
 
 
 @torch.inference_mode()

@@ -71,6 +71,7 @@ def assign(
     Raises:
         ValueError: splits or a selection that contradict each other.
     """
+    _check_lists(train=train_splits, validation=validation_splits, test=test_splits, holdout=selection.holdout_splits)
     tested = list(test_splits or validation_splits)
     evaluated = {*validation_splits, *tested}
     trained = list(train_splits or [split for split in store.splits if split not in evaluated])
@@ -104,6 +105,12 @@ def blacklisted_ids(blacklist: str | Sequence[str] | None) -> list[str]:
     if not Path(blacklist).is_file():
         raise ValueError(f"data.blacklist={blacklist}: neither a file nor a list of this name: {', '.join(ID_LISTS)}.")
     return [line.strip() for line in read_lines(blacklist) if line.strip() and not line.startswith("#")]
+
+
+def _check_lists(**splits: Sequence[str] | None) -> None:
+    for role, names in splits.items():
+        if isinstance(names, str):
+            raise ValueError(f"data.{role}_splits={names}: a list is wanted there, data.{role}_splits=[{names}].")
 
 
 def _check(trained: Sequence[str], validation: Sequence[str], tested: Sequence[str], selection: Selection) -> None:

@@ -10,7 +10,7 @@ import torch
 from panns.model_table.published import Published, published
 from panns.models import AudioTagger, fold_batch_norms
 from panns.models.complexity import DEAD_PARAMETERS, multiply_accumulates, num_parameters, paper_multi_adds
-from panns.zoo import create_model, list_models
+from panns.zoo import check_name, create_model, list_models
 
 SECONDS = 10.0  # the clip that operations are counted and speed is measured for
 
@@ -59,9 +59,9 @@ def chosen_models(names: Sequence[str] = ()) -> list[str]:
     Raises:
         ValueError: If there is no such model.
     """
+    for name in names:
+        check_name(name)
     present = list_models()
-    if unknown := [name for name in names if name not in present]:
-        raise ValueError(f"No model {unknown[0]!r}: choose from {', '.join(present)}.")
     first = [name for name in published() if name in present]
     return list(names) or first + [name for name in present if name not in first]
 

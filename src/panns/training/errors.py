@@ -15,19 +15,21 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Ends the program with the message alone where this package itself raised the error; PANNS_TRACEBACK=1 shows all.
+    """Ends the program with the message alone where this package itself raised the error, or where a part of the
+    configuration cannot be made; PANNS_TRACEBACK=1 shows all.
 
     In a sweep the error is passed on, so that the other jobs still run.
     """
     try:
         yield
     except Exception as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-        if not raised_here(cause) or os.environ.get("PANNS_TRACEBACK"):
+        of_config = isinstance(error, InstantiationException)
+        cause = error.__cause__ if of_config and error.__cause__ else error
+        if os.environ.get("PANNS_TRACEBACK") or not (of_config or raised_here(cause)):
             raise
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise cause from None
-        sys.exit(f"train.py: {cause}")
+        sys.exit(f"train.py: {cause if raised_here(cause) else _cannot_be_made(error, cause)}")
 
 
 def raised_here(error: BaseException) -> bool:
@@ -38,3 +40,13 @@ def raised_here(error: BaseException) -> bool:
     if traceback is None or not isinstance(error, ValueError | OSError | RuntimeError):
         return False
     return PACKAGE in Path(traceback.tb_frame.f_code.co_filename).resolve().parents
+
+
+def _cannot_be_made(error: BaseException, cause: BaseException) -> str:
+    """What to say where a part of the configuration is not taken by the class it is meant for, which may be foreign."""
+    key = str(error).rpartition("full_key: ")[2]
+    given = [word for word in HydraConfig.get().overrides.task if word.lstrip("+~").startswith(key.partition(".")[0])]
+    return (
+        f"{key} cannot be made: {' '.join(str(cause).split())}. Given were {' '.join(given) or 'the defaults'}; "
+        "PANNS_TRACEBACK=1 shows where it fails."
+    )

@@ -1,22 +1,33 @@
-"""Command-line overrides that name nothing: refused with the names there are."""
+"""Command-line overrides that cannot be meant: refused with the names there are and the kind of value expected."""
 
-import difflib
+import inspect
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import hydra
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from panns.names import did_you_mean
+
+OTHER_KINDS = {  # keys whose value may also be of another kind than the default, by what Lightning takes
+    "trainer.devices": lambda value: isinstance(value, list) or value == "auto",
+    "trainer.deterministic": lambda value: value == "warn",
+    "deterministic": lambda value: value == "warn",
+}
 
 
 def check_overrides(arguments: list[str], config_dir: Path, config_name: str = "train") -> None:
-    """Exits with one clear message if an override names a key or a choice that does not exist.
+    """Exits with one clear line if an override names a key or a choice that does not exist, or has a value of another
+    kind than the key takes.
 
-    Hydra refuses it too, but shows neither the valid keys of that place nor the nearest spelling.
+    Hydra refuses only the first two, at length and without the nearest spelling.
     """
     words = [word for word in arguments if not word.startswith("-") and "=" in word]
     try:
@@ -24,23 +35,31 @@ def check_overrides(arguments: list[str], config_dir: Path, config_name: str = "
     except HydraException:
         _check_quotes(words)
         return  # a matter of syntax, which Hydra explains well
-    config_dir = config_dir.resolve()
-    with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
-        groups = {
-            o.key_or_group.split("@")[0] for o in overrides if (config_dir / o.key_or_group.split("@")[0]).is_dir()
-        }
-        choices = [_one(o) for o in overrides if o.key_or_group.split("@")[0] in groups]
+    with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        choices = [override for override in overrides if loader.get_group_options(_group(override))]
+        _exit_at_first(unknown_choice(override, loader) for override in choices)
         try:
-            cfg = hydra.compose(config_name, choices)
+            cfg = hydra.compose(config_name, [_one(override, loader) for override in choices])
         except HydraException as error:
             sys.exit(str(error))
+        keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
+        _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
+        _exit_at_first(wrong_kind(cfg, o.key_or_group, value, loader) for o in keys for value in _values(o))
     GlobalHydra.instance().clear()
-    for override in overrides:
-        key = override.key_or_group
-        if key.split("@")[0] in groups or override.type is not OverrideType.CHANGE or key.split(".")[0] == "hydra":
-            continue
-        if (message := unknown_key(cfg, key)) is not None:
-            sys.exit(message)
+
+
+def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:
+    """-> what to say about a choice, or one of a sweep, that its group does not have; None if all is well."""
+    group, given = _group(override), _values(override)
+    there = loader.get_group_options(group)
+    for name in (name for value in given for name in (value if isinstance(value, list) else [value])):
+        if name is None and override.type != OverrideType.DEL:
+            return f"{group}=null: a choice is left away by ~{group}. Choices: {', '.join(there)}."
+        if name is not None and str(name) not in there:
+            hint = did_you_mean(str(name), there, before=f"{group}=")
+            return f"There is no {group}={name}.{hint} Choices: {', '.join(there)}."
+    return None
 
 
 def unknown_key(cfg: DictConfig, key: str) -> str | None:
@@ -50,8 +69,7 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
     for part in key.split("."):
         valid = [str(k) for k in node if not str(k).startswith("_")] if OmegaConf.is_dict(node) else []
         if part not in valid and not (OmegaConf.is_list(node) and part.isdigit()):
-            near = difflib.get_close_matches(part, valid, n=1)
-            hint = f" Did you mean {'.'.join(filter(None, [path, near[0]]))}?" if near else ""
+            hint = did_you_mean(part, valid, before=f"{path}." if path else "")
             where = f"{path} has" if path else "The configuration has"
             return f"There is no key {key!r}.{hint} {where} the keys: {', '.join(sorted(valid)) or 'none'}."
         node = node._get_node(part)  # as written: an interpolation is not followed
@@ -59,6 +77,62 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
         if not OmegaConf.is_config(node):
             node = OmegaConf.create({})
     return None
+
+
+def wrong_kind(cfg: DictConfig, key: str, value: Any, loader: ConfigLoader) -> str | None:
+    """-> what to say about a value of another kind than its key takes: that of the default in `cfg`.
+
+    Where the default is null, it is what the class that gets the value says, if it wants a number. None if all is well,
+    if the value refers to another key, or if nothing tells: `???` and text.
+    """
+    try:
+        default = OmegaConf.select(cfg, key)
+    except OmegaConfBaseException:  # refers to what is only known in a run
+        return None
+    if "${" in str(value) or OTHER_KINDS.get(key, lambda _: False)(value) or (value is None and default is None):
+        return None
+    given = f"{key}={_as_typed(value)}"
+    if OmegaConf.is_dict(default):
+        there = loader.get_group_options(group := key.replace(".", "/"))
+        instead = f"write {group}=NAME with one of {', '.join(there)}" if there else f"write {key}.KEY=VALUE"
+        return None if value is None or isinstance(value, dict) else f"{given}: {key} has keys of its own; {instead}."
+    kind = _number_wanted(cfg, key) if default is None else list if OmegaConf.is_list(default) else type(default)
+    for of_kind, expected, fits in (
+        (bool, "true or false", isinstance(value, bool)),
+        (int, "a whole number", type(value) is int),
+        (float, "a number", type(value) in (int, float)),
+        (list, "a list", isinstance(value, list)),
+    ):
+        if kind is of_kind and not fits:
+            example = "or null" if default is None else f"such as {_as_typed(default)}"
+            return f"{given}: {expected} is wanted there, {example}."
+    return None
+
+
+def _number_wanted(cfg: DictConfig, key: str) -> type | None:
+    """int or float where the parameter that a key sets takes these alone, beside None."""
+    group, _, name = key.rpartition(".")
+    target = OmegaConf.select(cfg, f"{group}._target_") if group else None
+    if target is None:
+        return None
+    parameter = inspect.signature(hydra.utils.get_object(target)).parameters.get(name)
+    if parameter is None:
+        return None
+    kinds = {*(get_args(parameter.annotation) or [parameter.annotation])} - {type(None)}
+    return (int if kinds == {int} else float) if kinds and kinds <= {int, float} else None
+
+
+def _as_typed(value: Any) -> str:
+    """A value as one writes it on the command line."""
+    if OmegaConf.is_list(value) or isinstance(value, list):
+        return f"[{','.join(map(_as_typed, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _exit_at_first(messages: Any) -> None:
+    for message in messages:
+        if message is not None:
+            sys.exit(message)
 
 
 def _check_quotes(words: list[str]) -> None:
@@ -69,9 +143,26 @@ def _check_quotes(words: list[str]) -> None:
             sys.exit(f"A value with = in it needs quotes that reach Hydra: \"{key}='{value}'\"")
 
 
-def _one(override: Override) -> str:
+def _group(override: Override) -> str:
+    return str(override.key_or_group).split("@")[0]
+
+
+def _root(override: Override) -> str:
+    return str(override.key_or_group).split(".")[0]
+
+
+def _values(override: Override) -> list[Any]:
+    """The value, or all those of a sweep over named ones; none of a range, which Hydra makes itself."""
+    if not override.is_sweep_override():
+        return [override.value()]
+    sweep = override.value()
+    return [Override._convert_value(value) for value in sweep.list] if isinstance(sweep, ChoiceSweep) else []
+
+
+def _one(override: Override, loader: ConfigLoader) -> str:
     """A choice of a sweep stands for all of them."""
-    if override.value_type in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP):
-        first = next(iter(override.sweep_string_iterator()))
-        return f"{override.get_key_element()}={first}"
-    return str(override.input_line)
+    if not override.is_sweep_override():
+        return str(override.input_line)
+    sweep = override.value()
+    names = sweep.filter(loader.get_group_options(_group(override))) if isinstance(sweep, Glob) else _values(override)
+    return f"{override.get_key_element()}={names[0]}"

@@ -198,8 +198,15 @@ class TaggingTask(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """The optimizer, and the schedule stepped after each of its steps."""
-        optimizer = self.make_optimizer(self.parameters())
+        """The optimizer, and the schedule stepped after each of its steps.
+
+        Raises:
+            ValueError: the optimizer does not take its settings.
+        """
+        try:
+            optimizer = self.make_optimizer(self.parameters())
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"optimizer: {error}. See its settings in conf/optimizer.") from error
         fuse(optimizer, self.device.type)
         scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -34,7 +34,7 @@ def locate(source: str | Path, preset: str) -> Path:
         NotReleasedError: nothing was released for the preset.
         DownloadError, DiskError: as `fetch`.
     """
-    return fetch(released_file(preset)) if source == RELEASED else Path(source)
+    return fetch(released_file(preset)) if source == RELEASED else Path(str(source))
 
 
 def fetch(file: ReleasedFile) -> Path:

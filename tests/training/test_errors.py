@@ -1,0 +1,17 @@
+from runs import start
+
+
+def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(tones, tmp_path):
+    for given, says in (
+        ("trainer.precision=33", "train.py: trainer cannot be made: Precision 33 is invalid. Allowed"),
+        (
+            "data.transform={_target_:mine.louder}",
+            "train.py: data.transform cannot be made: Error loading 'mine.louder'",
+        ),
+        ("optimizer.lr=-1", "train.py: optimizer: Invalid learning rate: -1."),
+    ):
+        done = start(tones, tmp_path / "run", given)
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith(says), done.stderr
+        assert "Traceback" not in done.stderr

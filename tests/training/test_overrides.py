@@ -1,0 +1,82 @@
+import pytest
+
+from panns.training.overrides import check_overrides
+from runs import ROOT
+
+
+@pytest.mark.parametrize(
+    ("typo", "says"),
+    [
+        ("optimizer.lrr=1", "There is no key 'optimizer.lrr'. Did you mean optimizer.lr?"),
+        ("model.backbone.dept=3", "Did you mean model.backbone.depth?"),
+        ("modle=cnn14", "Did you mean model?"),
+        ("model=cn14", "There is no model=cn14. Did you mean model=cnn14? Choices: cnn10, cnn14, cnn14_16k,"),
+        ("model=cnn14,cn14", "There is no model=cn14. Did you mean model=cnn14?"),
+        ("augmentation=mixup_specaug", "Did you mean augmentation=mixup_specaugment?"),
+        ("model/frontend=wave", "Choices: logmel, raw, wavegram, wavegram_logmel."),
+        ("experiment=demmo", "Did you mean experiment=demo? Choices: demo, demo_long, esc50_scratch, paper_cnn14."),
+        ("hydra/launcher=slurn", "Did you mean hydra/launcher=slurm?"),
+        ("data=loading", "There is no data=loading. Choices: audioset_balanced,"),
+        ("logger=null", "a choice is left away by ~logger"),
+        ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
+        ("checkpoint=a/Cnn14_mAP=0.431.pth", "\"checkpoint='a/Cnn14_mAP=0.431.pth'\""),
+    ],
+)
+def test_typos_are_refused_with_what_there_is(typo, says):
+    with pytest.raises(SystemExit) as error:
+        check_overrides([typo], ROOT / "conf")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("optimizer.lr=fast", "optimizer.lr=fast: a number is wanted there, such as 0.001."),
+        ("optimizer.lr=null", "optimizer.lr=null: a number is wanted there, such as 0.001."),
+        ("optimizer.lr=1e-3,fast", "optimizer.lr=fast: a number is wanted there"),
+        ("data.batch_size=2.5", "data.batch_size=2.5: a whole number is wanted there, such as 32."),
+        ("++data.batch_size=abc", "data.batch_size=abc: a whole number is wanted there, such as 32."),
+        ("trainer.max_epochs=many", "trainer.max_epochs=many: a whole number is wanted there, such as 50."),
+        ("data.clip_seconds=long", "data.clip_seconds=long: a number is wanted there, or null."),
+        ("model.frontend.hop_length=10ms", "model.frontend.hop_length=10ms: a whole number is wanted there, or null."),
+        ("seed=true", "seed=true: a whole number is wanted there, such as 1234."),
+        ("deterministic=maybe", "deterministic=maybe: true or false is wanted there, such as false."),
+        ("data.validation_splits=eval", "data.validation_splits=eval: a list is wanted there, such as [eval]."),
+        ("model.backbone=6", "model.backbone has keys of its own; write model/backbone=NAME with one of cnn10, cnn14,"),
+    ],
+)
+def test_values_of_another_kind_are_refused_with_key_and_kind(value, says):
+    with pytest.raises(SystemExit) as error:
+        check_overrides([value], ROOT / "conf")
+    assert says in str(error.value)
+
+
+def test_values_that_only_look_odd_are_taken():
+    words = [
+        "trainer.devices=[0,1]",
+        "deterministic=warn",
+        "data.clip_seconds=5",
+        "data.holdout=null",
+        "optimizer.lr=1",
+    ]
+    references = [
+        "data.fraction_seed=${seed}",
+        "augmentation.mixup=null",
+        "callbacks.best=null",
+        "name=5",
+        "data.num_threads=2",
+    ]
+    check_overrides([*words, *references, "optimizer.betas=[0.8,0.9]", "trainer.precision=32"], ROOT / "conf")
+    check_overrides(["model=glob(cnn14*)", "optimizer.lr=interval(0,1)", "seed=range(3)"], ROOT / "conf")
+
+
+def test_sweeps_and_flags_are_not_taken_for_typos():
+    words = [
+        "-m",
+        "model=cnn6,cnn10",
+        "model.backbone.depth=2,3",
+        "seed=range(1,4)",
+        "+callbacks.mine._target_=x.Y",
+        "~logger",
+    ]
+    check_overrides([*words, "hydra.sweep.dir=x", "data.validation_splits=[a,b]"], ROOT / "conf")
