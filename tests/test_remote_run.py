@@ -4,9 +4,9 @@ import shutil
 
 import torch
 
-from data.web import serve
 from panns.weights.files import load_checkpoint
 from runs import start
+from web import serve
 
 
 def test_a_run_from_a_url_is_the_run_from_the_disk(tones, tmp_path):

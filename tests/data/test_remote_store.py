@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from data.web import serve
 from panns.cli import main
 from panns.data import nearby, remote
 from panns.data.manifest import ManifestSource
@@ -21,6 +20,7 @@ from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.remote_store import RemoteClipStore
 from panns.data.store import ClipError, ClipStore
 from panns.data.store_files import StoreError
+from web import serve
 
 RATE, CLIPS = 8000, 40
 EVERY = np.arange(CLIPS)
