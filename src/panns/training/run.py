@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,25 @@ SCIENCE = (
     "scheduler",
     "task",
     "trainer",
+    "callbacks",
+    "objective",
     "seed",
     "deterministic",
 )
-MACHINE = {  # how and where a run is computed, not what
+MACHINE = {  # how and where a run is computed and told, not what
     "task": ("compile",),
-    "data": ("store", "root", "prepare", "num_threads", "num_workers", "max_damaged_clips", "cache", "cache_gb"),
+    "data": (
+        "store",
+        "root",
+        "prepare",
+        "num_threads",
+        "num_workers",
+        "max_damaged_clips",
+        "cache",
+        "cache_gb",
+        "hint",
+    ),
+    "callbacks": ("progress", "throughput", "drawn_classes", "damaged_clips", "last"),
     "trainer": (
         "accelerator",
         "devices",
@@ -42,6 +55,8 @@ MACHINE = {  # how and where a run is computed, not what
         "benchmark",
     ),
 }
+# A key that a later version adds: the value with which it changes nothing. A run with it keeps the name it always had.
+LATER: dict[str, Any] = {}
 RESULTS = "metrics.json"
 
 
@@ -50,18 +65,31 @@ class RunError(ValueError):
 
 
 def science(cfg: DictConfig) -> dict[str, Any]:
-    """The part of a configuration that decides the result."""
+    """The part of a configuration that decides the result, as plain containers, interpolations as they are written."""
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
     kept = {key: plain[key] for key in SCIENCE if plain.get(key) is not None}
     for key, names in MACHINE.items():
         kept[key] = {name: value for name, value in (kept.get(key) or {}).items() if name not in names}
+    for key, before in LATER.items():
+        *path, name = key.split(".")
+        node: Any = kept
+        for part in path:
+            node = node.get(part) or {}
+        if name in node and node[name] == before:
+            del node[name]
     return kept
 
 
-def config_hash(cfg: DictConfig) -> str:
-    """-> 8 hexadecimal digits of `science(cfg)`."""
-    return hashlib.sha256(json.dumps(science(cfg), sort_keys=True, default=str).encode()).hexdigest()[:8]
+def config_hash(cfg: DictConfig, without: Collection[str] = ()) -> str:
+    """-> 8 hexadecimal digits of `science(cfg)`, by which a run is known.
+
+    Args:
+        cfg: A composed configuration.
+        without: Keys of the top level to leave out: ("seed",) gives all repetitions of a run one name.
+    """
+    kept = {key: value for key, value in science(cfg).items() if key not in without}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def register_resolvers() -> None:
