@@ -112,16 +112,14 @@ def parse_study(name: str, cfg: DictConfig, overrides: tuple[str, ...] = ()) -> 
     Raises:
         StudyError: naming the key that is wrong.
     """
-    plain = cfg.get("study")
-    if plain is None:
+    if cfg.get("study") is None:
         return None
-    plain = OmegaConf.to_container(plain, resolve=True)
+    plain: Any = OmegaConf.to_container(cfg.study, resolve=True)
     rows = {label: _row(name, label, values) for label, values in plain["rows"].items() if values is not None}
     if plain["reference"] is not None and plain["reference"] not in rows:
         raise StudyError(f"study.reference of {name} is {plain['reference']!r}, none of its rows: {', '.join(rows)}.")
-    return Study(
-        name, plain["question"], plain["reference"], plain["x"], tuple(plain["seeds"]), rows, overrides
-    )  # fmt: skip
+    question, reference, x, seeds = (plain[key] for key in ("question", "reference", "x", "seeds"))
+    return Study(name, question, reference, x, tuple(seeds), rows, overrides)
 
 
 def compose_experiment(name: str, overrides: Sequence[str] = ()) -> DictConfig:
