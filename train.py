@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from panns.models.complexity import model_size
 from panns.training.announce import announce
 from panns.training.checkpoints import LAST
 from panns.training.errors import told_plainly
@@ -60,11 +61,12 @@ def train(cfg: DictConfig) -> float:
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path))
-        announce(cfg, task, data, trainer, start, resumed)
+        size = model_size(model, data.clip_seconds)
+        announce(cfg, task, data, size, trainer, start, resumed)
         with lost_ranks_told(run.checkpoints / LAST):
             if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
                 trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
-            results = report(run, trainer, task, data)
+            results = report(run, trainer, task, data, size)
         run.finish(results)
         return results[cfg.objective]
     finally:

@@ -1,5 +1,6 @@
 """W&B, offline: what a run leaves for `wandb sync`, read back from the files."""
 
+import json
 import re
 import struct
 
@@ -62,6 +63,15 @@ def test_each_job_is_its_own_finished_run(sweep):
         assert any(r.HasField("exit") for r in found), "finish() was not called"
     assert len(ids) == 2
     assert "wandb sync" in done.stdout + done.stderr
+
+
+def test_the_summary_has_the_results(sweep):
+    folder, _ = sweep
+    for path in sorted(folder.glob("runs/*s?-*")):
+        (log,) = path.glob("wandb/offline-run-*/*.wandb")
+        told = [item for r in records(log) if r.HasField("summary") for item in r.summary.update]
+        values = {item.key or item.nested_key[0]: item.value_json for item in told}
+        assert json.loads(values["results"]) == json.loads((path / "metrics.json").read_text())
 
 
 def test_tables_and_example_clips_are_logged(sweep):

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
@@ -12,6 +13,7 @@ from train import train
 
 from panns import create_model, load
 from panns.data import AudioSetDataModule
+from panns.data.store import ClipStore
 from panns.models.compiling import compile_body
 from panns.training.finite import NonFiniteLossError
 from panns.training.run import Run, config_hash
@@ -58,6 +60,29 @@ def test_best_checkpoint_is_the_one_with_the_best_validation(tones, tmp_path):
     assert scores[best["global_step"] - 1] == max(scores.values())
     results = json.loads((tmp_path / "metrics.json").read_text())
     assert results["val/mAP"] == pytest.approx(max(scores.values()), abs=1e-6)
+
+
+def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):
+    train(small(tones, tmp_path, "data.max_epochs=1", "data.holdout=0.3"))
+    results = json.loads((tmp_path / "metrics.json").read_text())
+    model, store = load(tmp_path / "checkpoints" / "best.ckpt"), ClipStore.open(tones)
+    rows_of = {id: row for row, id in enumerate(store.id.tolist())}
+    for role in ("val", "test"):
+        with np.load(tmp_path / f"{role}_scores.npz", allow_pickle=False) as file:
+            id, scores, ptr, idx = (file[name] for name in ("id", "scores", "label_ptr", "label_idx"))
+        assert (scores.dtype, scores.shape) == (np.float32, (12, 4))
+        targets, clips = np.zeros(scores.shape), np.zeros((12, store.clip_samples), np.int16)
+        for n, name in enumerate(id.tolist()):
+            targets[n, idx[ptr[n] : ptr[n + 1]]] = 1
+            assert idx[ptr[n] : ptr[n + 1]].tolist() == store.labels(rows_of[name]).tolist()
+            store.read_into(rows_of[name], clips[n])
+        assert average_precision_score(targets, scores) == pytest.approx(results[f"{role}/mAP"], abs=1e-6)
+        heard = model.probabilities(torch.from_numpy(clips).float() / 32768).detach().numpy()
+        np.testing.assert_allclose(scores, heard, atol=1e-5)
+    assert results["model"]["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert 0 < results["model"]["macs"] < results["model"]["multi_adds"]
+    assert results["seconds"] > 0
+    assert results["device"]
 
 
 def test_a_run_shorter_than_an_epoch_is_scored_all_the_same(tones, tmp_path):

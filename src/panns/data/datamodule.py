@@ -154,6 +154,11 @@ class AudioSetDataModule(pl.LightningDataModule):
         return [label.name for label in self.store.classes]
 
     @property
+    def clip_seconds(self) -> float:
+        """Length of a clip as the model gets it."""
+        return self.clip_samples / self.store.sample_rate
+
+    @property
     def train_class_counts(self) -> Rows:
         """(K,) training clips per class, by the labels trained on."""
         return self.store.class_counts(self.train_rows)

@@ -1,6 +1,7 @@
 """The size of a model: parameters, multiply-accumulates, and the paper's count of multi-adds."""
 
 import copy
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,6 +18,24 @@ DEAD_PARAMETERS = {
     "DaiNet19": {"conv_block1.downsample": 4_096, "conv_block1.bn_downsample": 128},
     "Cnn14_DecisionLevelAtt": {"att_block.bn_att": 1_054},
 }
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a model is; `macs` and `multi_adds` are for one clip."""
+
+    parameters: int
+    macs: int
+    multi_adds: int
+
+
+def model_size(model: AudioTagger, seconds: float = 10.0) -> Size:
+    """All three counts, for a clip of this length.
+
+    Raises:
+        ValueError: If the clip is shorter than the model's min_samples.
+    """
+    return Size(num_parameters(model), multiply_accumulates(model, seconds), paper_multi_adds(model, seconds))
 
 
 def num_parameters(model: nn.Module) -> int:

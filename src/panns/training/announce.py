@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from panns.data import AudioSetDataModule
-from panns.models.complexity import multiply_accumulates, num_parameters, paper_multi_adds
+from panns.models.complexity import Size
 from panns.training.task import TaggingTask
 from panns.weights.loading import Loaded
 
@@ -35,6 +35,7 @@ def announce(
     cfg: DictConfig,
     task: TaggingTask,
     data: AudioSetDataModule,
+    size: Size,
     trainer: pl.Trainer,
     start: Loaded | None,
     resumed: Path | None,
@@ -42,12 +43,13 @@ def announce(
     """Prints one table.
 
     Args:
+        size: Of the network, for a clip of the data.
         start: The weights that were loaded before training; None for a fresh model or a run that goes on.
         resumed: The checkpoint that the run goes on from.
     """
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
-    for name, text in facts(cfg, task, data, trainer):
+    for name, text in facts(cfg, task, data, size, trainer):
         table.add_row(name, text)
     if start is not None:
         table.add_row("weights", str(start))
@@ -55,11 +57,11 @@ def announce(
     Console(width=140, soft_wrap=True).print(table)
 
 
-def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer: pl.Trainer) -> list[tuple[str, str]]:
+def facts(
+    cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, size: Size, trainer: pl.Trainer
+) -> list[tuple[str, str]]:
     """-> the rows of the table."""
     model, store = task.model, data.store
-    seconds = data.clip_samples / store.sample_rate
-    macs = multiply_accumulates(model, seconds)
     steps = trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
     if trainer.max_steps != -1 and steps:
         steps = trainer.max_steps
@@ -67,8 +69,8 @@ def facts(cfg: DictConfig, task: TaggingTask, data: AudioSetDataModule, trainer:
         ("choices", "  ".join(f"{k}={v}" for k, v in _choices().items())),
         (
             "model",
-            f"{num_parameters(model):,} parameters, {macs / 1e9:.2f} G MACs per {seconds:g}-s clip "
-            f"({paper_multi_adds(model, seconds) / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
+            f"{size.parameters:,} parameters, {size.macs / 1e9:.2f} G MACs per {data.clip_seconds:g}-s clip "
+            f"({size.multi_adds / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
         ),
     ]
     fingerprint = data.fingerprint

@@ -1,4 +1,4 @@
-"""What W&B shows beside the curves: AP of each class, and example clips to hear, see and judge.
+"""What W&B has beside the curves: the results, AP of each class, and example clips to hear, see and judge.
 
 Shapes: L samples, K classes.
 """
@@ -20,11 +20,18 @@ TOP = 5
 
 
 def log_media(
-    loggers: list[Logger], folder: Path, rows: list[dict[str, Any]], task: TaggingTask, data: AudioSetDataModule
+    loggers: list[Logger],
+    folder: Path,
+    results: dict[str, Any],
+    rows: list[dict[str, Any]],
+    task: TaggingTask,
+    data: AudioSetDataModule,
 ) -> None:
-    """Adds the tables and pictures to each W&B logger there is; without one, nothing is computed."""
+    """Adds the results (as `results` of the summary), tables and pictures to each W&B logger there is; without one,
+    nothing is computed."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
+            logger.experiment.summary["results"] = results
             logger.log_table("per_class", columns=list(rows[0]), data=[list(row.values()) for row in rows])
             for path in sorted(folder.glob("*.png")):
                 logger.log_image(f"pictures/{path.stem}", [str(path)])

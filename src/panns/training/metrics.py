@@ -91,13 +91,14 @@ class TaggingMetrics(Metric):
             Floats "mAP", "mAUC" (means over the classes that have one), "d_prime" (of mAUC) and, as configured,
             "mAP_frequent", "mAP_medium", "mAP_rare", "accuracy"; whole numbers "num_classes_scored" (with positives)
             and "num_clips"; float64 tensors "per_class_ap" and "per_class_auc" (K,); of single labels the int64 tensor
-            "confusion" (K, K), true class by row. What cannot be scored is NaN: the AP of a class without positives,
-            the AUC of a class without positives or without negatives, and a mean over no class.
+            "confusion" (K, K), true class by row; and what all this was computed from, of each clip once: the tensors
+            "index" (N,), ascending, and "scores" (N, K) float32. What cannot be scored is NaN: the AP of a class
+            without positives, the AUC of a class without positives or without negatives, and a mean over no class.
 
         Raises:
             ValueError: no clip has been added.
         """
-        scores, targets = self._clips()
+        index, scores, targets = self._clips()
         if not len(scores):
             raise ValueError("There are no clips to score: check the validation splits of the data set.")
         ap, auc = _class_scores(scores, targets)
@@ -111,16 +112,17 @@ class TaggingMetrics(Metric):
             result["accuracy"] = float(np.trace(confusion) / len(scores))
             result["confusion"] = torch.from_numpy(confusion)
         counts = {"num_classes_scored": int((~np.isnan(ap)).sum()), "num_clips": len(scores)}
-        return result | counts | {"per_class_ap": torch.from_numpy(ap), "per_class_auc": torch.from_numpy(auc)}
+        per_class = {"per_class_ap": torch.from_numpy(ap), "per_class_auc": torch.from_numpy(auc)}
+        return result | counts | per_class | {"index": torch.from_numpy(index), "scores": torch.from_numpy(scores)}
 
-    def _clips(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return scores and targets, (N, K) each, of every clip once and in the order of their index."""
+    def _clips(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.uint8]]:
+        """Return index (N,), scores and targets, (N, K) each, of every clip once and in the order of their index."""
         index, scores, targets = (
             (torch.cat(state) if isinstance(state, list) else state).numpy()  # gathered states are joined already
             for state in (self.index, self.scores, self.targets)
         )
-        _, first = np.unique(index, return_index=True)
-        return scores[first], targets[first]
+        index, first = np.unique(index, return_index=True)
+        return index, scores[first], targets[first]
 
 
 def average_precision(scores: Tensor, targets: Tensor) -> Tensor:

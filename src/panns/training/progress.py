@@ -15,14 +15,21 @@ class Throughput(Callback):
     """Logs train/clips_per_second: training examples of all devices, validation time left out.
 
     And train/waiting, the part of that time in which this process waited for clips.
+
+    Attributes:
+        seconds: Of the whole training so far, validations among them, and what came before the checkpoint that it
+            went on from.
     """
 
     def __init__(self) -> None:
         self._clips, self._since, self._waited = 0, 0.0, 0.0
+        self._before, self.seconds = 0.0, 0.0
+        self._started: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock of a run that goes on in mid-epoch."""
-        self._restart(trainer, time.perf_counter())
+        """Starts the clock of a run that goes on in mid-epoch, and that of the whole run."""
+        now = self._started = time.perf_counter()
+        self._restart(trainer, now)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
@@ -40,6 +47,23 @@ class Throughput(Callback):
             pl_module.log("train/clips_per_second", self._clips / (now - self._since), prog_bar=True)
             pl_module.log("train/waiting", min(waited / (now - self._since), 1.0))
             self._restart(trainer, now)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stops the clock of the run."""
+        self._count()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds so far, for the checkpoint."""
+        self._count()
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on counting."""
+        self._before = self.seconds = state["seconds"]
+
+    def _count(self) -> None:
+        if self._started is not None:
+            self.seconds = self._before + time.perf_counter() - self._started
 
     def _restart(self, trainer: pl.Trainer, now: float) -> None:
         self._clips, self._since, self._waited = 0, now, trainer.train_dataloader.starvation.waited

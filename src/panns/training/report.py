@@ -2,8 +2,7 @@
 
 import csv
 import math
-import platform
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,22 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.data import AudioSetDataModule
+from panns.models.complexity import Size
 from panns.training import pictures
 from panns.training.damage import damaged_clips
 from panns.training.loggers import HISTORY
 from panns.training.media import log_media
-from panns.training.progress import DrawnClasses
+from panns.training.progress import DrawnClasses, Throughput
+from panns.training.provenance import device_name, versions
 from panns.training.run import Run
+from panns.training.scores import write_scores
 from panns.training.sweep import CONFUSION, write_confusion
 from panns.training.task import TaggingTask
 
 PICTURES = ("learning_curve.png", "per_class_ap.png", "test_per_class_ap.png", "confusion_matrix.png")
-PACKAGES = ("panns", "torch", "torchaudio", "pytorch-lightning", "numpy")
 
 
-def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataModule) -> dict[str, Any]:
+def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataModule, size: Size) -> dict[str, Any]:
     """Scores the best checkpoint and writes what a reader of the run wants to see.
 
     Returns:
@@ -53,15 +54,20 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         "best_checkpoint": str(best.relative_to(run.folder)) if best else None,
         "fingerprint": data.fingerprint,
         "damaged_clips": damaged_clips(run.folder),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "model": asdict(size),
+        "seconds": next((c.seconds for c in trainer.callbacks if isinstance(c, Throughput)), None),
+        "device": device_name(trainer),
+        "versions": versions(),
     }
     if rank_zero_only.rank == 0:
+        for role, of_role in scores.items():
+            write_scores(run.folder / f"{role}_scores.npz", of_role, data.evaluation_store)
         rows = per_class(scores, data)
         write_table(rows, run.folder / "per_class.csv")
         draw(run.folder, scores, rows, task, trainer)
         if "test" in scores:
             log_test(loggers, results, trainer.global_step)
-        log_media(loggers, run.folder, rows, task, data)
+        log_media(loggers, run.folder, results, rows, task, data)
         tell(run.folder, results, best)
     return results
 

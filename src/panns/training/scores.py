@@ -1,0 +1,30 @@
+"""`val_scores.npz` and `test_scores.npz`: what a run gave to each clip, for comparisons of runs clip by clip.
+
+Shapes: N clips, K classes, L labels.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from panns.data.store import ClipStore
+
+
+def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> None:
+    """Writes the arrays id (N,) bytes, scores (N, K) float32, label_ptr (N + 1,) and label_idx (L,), whole or not at
+    all.
+
+    Args:
+        path: Of the file.
+        scored: What `TaggingMetrics` computed: `index`, the clips' rows in the store, and `scores`.
+        store: Has the clips' ids, and the labels that they were scored against.
+    """
+    rows = scored["index"].numpy()
+    counts, labels = store.labels_of(rows)
+    pointers = np.concatenate([[0], np.cumsum(counts)])
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        np.savez(file, id=store.id[rows], scores=scored["scores"].numpy(), label_ptr=pointers, label_idx=labels)
+    temporary.replace(path)
