@@ -5,6 +5,7 @@ Everything is chosen in conf/; `python train.py --help` lists the choices.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytorch_lightning as pl
@@ -16,7 +17,7 @@ from panns.models.complexity import model_size
 from panns.training.announce import announce
 from panns.training.checkpoints import LAST
 from panns.training.errors import told_plainly
-from panns.training.loggers import close
+from panns.training.loggers import closed_at_end
 from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
 from panns.training.parallel import lost_ranks_told
@@ -30,11 +31,19 @@ from panns.weights.reading import read_weights
 @memory_given_back
 def train(cfg: DictConfig) -> float:
     """Runs one configuration from where it stands to its end; returns its objective."""
-    run = Run(cfg.run_dir, cfg.resume)
-    if (results := run.results()) is not None:
-        run.close()
-        print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}, {run.folder}; resume=never trains anew.")
+    with Run(cfg.run_dir, cfg.resume) as run:
+        results = run.results()
+        if results is None:
+            results = train_and_score(cfg, run)
+            run.finish(results)
+        else:
+            score = f"{cfg.objective} {results[cfg.objective]:.4f}"
+            print(f"Finished before: {score}, {run.folder}; resume=never trains anew.")
         return results[cfg.objective]
+
+
+def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
+    """Makes what is configured, trains it, or goes on, and scores it; returns the content of metrics.json."""
     pl.seed_everything(cfg.seed, verbose=False)
 
     augmentation = instantiate(cfg.augmentation)
@@ -51,8 +60,8 @@ def train(cfg: DictConfig) -> float:
         sample_rate=data.store.sample_rate,
         hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
     )
-    loggers = list(instantiate(cfg.logger).values()) if cfg.logger else []
-    try:
+    loggers = list(instantiate(cfg.get("logger") or {}).values())
+    with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
         callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         start, resumed = None, run.checkpoint()
@@ -63,15 +72,9 @@ def train(cfg: DictConfig) -> float:
             start = load_weights(model, read_weights(path))
         size = model_size(model, data.clip_seconds)
         announce(cfg, task, data, size, trainer, start, resumed)
-        with lost_ranks_told(run.checkpoints / LAST):
-            if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
-                trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
-            results = report(run, trainer, task, data, size)
-        run.finish(results)
-        return results[cfg.objective]
-    finally:
-        close(loggers)
-        run.close()
+        if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
+            trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
+        return report(run, trainer, task, data, size)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

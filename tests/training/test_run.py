@@ -1,8 +1,12 @@
-"""The name of a run is its scientific configuration."""
+"""The name of a run is its scientific configuration; its folder is gone if the run came to nothing."""
+
+import os
+
+import pytest
 
 from panns.training import run
-from panns.training.run import config_hash, science
-from runs import config
+from panns.training.run import Run, config_hash, science
+from runs import config, start
 
 FROZEN = {
     "demo": "0fbaa9aa",
@@ -67,3 +71,65 @@ def test_a_key_of_a_later_version_leaves_old_names(monkeypatch):
     assert config_hash(new) == before
     assert config_hash(config("experiment=demo", "+task.later=2")) != before
     assert "later" in science(config("experiment=demo", "+task.later=2"))["task"]
+
+
+def started(folder):
+    """What Hydra leaves before a run begins."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text("seed: 1\n")
+    (folder / "train.log").write_text("a line\n")
+    return folder
+
+
+def test_a_run_that_came_to_nothing_leaves_no_folder(tmp_path):
+    with Run(started(tmp_path / "run")) as one:
+        one.checkpoints.mkdir()
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["history.csv", "checkpoints/last.ckpt", "before-2026-01-01/history.csv", "notes.txt"])
+def test_what_no_start_brings_back_is_kept(name, tmp_path):
+    with Run(started(tmp_path / "run")) as one:
+        (one.folder / name).parent.mkdir(exist_ok=True)
+        (one.folder / name).write_text("mine")
+    assert (one.folder / name).read_text() == "mine"
+    assert (one.folder / ".hydra" / "config.yaml").is_file()
+
+
+def test_a_link_to_another_disk_is_kept(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    with Run(started(tmp_path / "run")) as one:
+        one.checkpoints.symlink_to(tmp_path / "elsewhere")
+    assert one.checkpoints.is_symlink()
+
+
+def test_a_folder_where_another_process_has_started_meanwhile_is_kept(tmp_path):
+    with Run(started(tmp_path / "run")) as one:
+        written = one.folder / ".hydra" / "config.yaml"
+        os.utime(written, ns=(0, written.stat().st_mtime_ns + 1))
+    assert written.is_file()
+
+
+def test_a_folder_that_hydra_did_not_make_and_the_working_folder_are_kept(tmp_path, monkeypatch):
+    with Run(tmp_path / "plain"):
+        pass
+    assert (tmp_path / "plain").is_dir()
+    monkeypatch.chdir(started(tmp_path / "here"))
+    with Run("."):
+        pass
+    assert (tmp_path / "here").is_dir()
+
+
+def test_the_next_process_gets_the_lock_of_a_folder_that_was_removed(tmp_path):
+    with Run(started(tmp_path / "run")):
+        pass
+    with Run(tmp_path / "run") as one:
+        assert (one.folder / ".lock").is_file()
+
+
+def test_a_refused_configuration_leaves_no_folder(tones, tmp_path):
+    for refused in ("trainer.precision=33", "data.batch_size=0", "resume=nowhere.ckpt"):
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        done = start(tones, tmp_path / "runs" / "one", refused, "logger=wandb")
+        assert done.returncode == 1, done.stderr
+        assert not any((tmp_path / "runs").iterdir()), refused

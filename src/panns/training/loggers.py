@@ -4,7 +4,8 @@ import csv
 import netrc
 import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,9 +102,13 @@ def logged_in() -> bool:
         return False
 
 
-def close(loggers: list[Logger]) -> None:
-    """Ends all loggers; a W&B run that is not finished would swallow the next one of a sweep."""
-    for logger in loggers:
-        logger.finalize("finished")
-        if isinstance(logger, WandbLogger) and logger._experiment is not None and rank_zero_only.rank == 0:
-            logger._experiment.finish()
+@contextmanager
+def closed_at_end(loggers: list[Logger]) -> Iterator[None]:
+    """Ends all loggers whatever happens; a W&B run that is not finished would swallow the next one of a sweep."""
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.finalize("finished")
+            if isinstance(logger, WandbLogger) and logger._experiment is not None and rank_zero_only.rank == 0:
+                logger._experiment.finish()

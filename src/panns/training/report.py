@@ -122,7 +122,7 @@ def draw(
     folder: Path, scores: dict[str, dict[str, Any]], rows: list[dict[str, Any]], task: TaggingTask, trainer: pl.Trainer
 ) -> None:
     """Learning curve if there is one, AP of each class scored, classes drawn, confusion matrix of single labels."""
-    if trainer.global_step:
+    if trainer.global_step and (folder / HISTORY).is_file():
         pictures.learning_curve(folder / HISTORY, folder / "learning_curve.png")
     names, counts = task.classes, np.array([row["train_clips"] for row in rows])
     for role, ap, clips, name in (

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -106,11 +107,14 @@ class Run:
             there aside and starts anew; a path starts from that checkpoint.
     """
 
+    OF_EACH_START = (".hydra", ".lock", "train.log")
+
     def __init__(self, folder: str | Path, resume: str = "auto") -> None:
         self.folder = Path(folder)
         self.checkpoints = self.folder / "checkpoints"
         self.resume = resume
         self._lock: FileLock | None = None
+        self._started: int | None = None
         if rank_zero_only.rank == 0:
             self._take()
 
@@ -126,6 +130,7 @@ class Run:
                 f"Another process is working in {self.folder}: this configuration is already running. "
                 "Wait for it, or change something (another seed, say)."
             ) from None
+        self._started = self._configured()
 
     def _move_aside(self) -> None:
         old = self.folder / datetime.now().strftime("before-%Y-%m-%d_%H-%M-%S")
@@ -157,10 +162,34 @@ class Run:
         temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
         temporary.replace(self.folder / RESULTS)
 
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Lets another process have the folder."""
+        """Lets another process have the folder; removes it first if the run came to nothing."""
         if self._lock is not None:
+            if self._came_to_nothing():
+                shutil.rmtree(self.folder)
             self._lock.release()
+
+    def _came_to_nothing(self) -> bool:
+        """Whether the folder holds only what each start writes, and no other process has started here meanwhile."""
+        here, rewritten = Path.cwd(), self._configured() != self._started
+        if rewritten or self._started is None or self.folder.resolve() in (here, *here.parents):
+            return False
+        return all(
+            path.relative_to(self.folder).parts[0] in self.OF_EACH_START
+            for path in self.folder.rglob("*")
+            if path.is_symlink() or not path.is_dir()
+        )
+
+    def _configured(self) -> int | None:
+        """-> when Hydra last wrote the configuration here, None if never."""
+        path = self.folder / ".hydra" / "config.yaml"
+        return path.stat().st_mtime_ns if path.is_file() else None
 
 
 def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
