@@ -51,7 +51,7 @@ def audioset() -> Clips:
 def studied(audioset) -> dict[float, np.ndarray]:
     start = time.perf_counter()
     chosen = {fraction: subset(audioset, fraction, seed=0) for fraction in FRACTIONS}
-    assert (time.perf_counter() - start) / len(FRACTIONS) < 20  # seconds each; about 2 on a quiet core
+    assert (time.perf_counter() - start) / len(FRACTIONS) < 10  # seconds each; about 1 on a quiet core
     return chosen
 
 

@@ -1,7 +1,7 @@
 """Subsets of clips that are fair to every class: fractions inside each other, and clips held out for validation.
 
 All functions are pure functions of clip ids, labels and a seed: the order of the rows in a store changes nothing, and
-clips that are missing change the choice among the others hardly. Two million clips take seconds.
+clips that are missing change the choice among the others hardly. Two million clips take a second.
 
 A clip counts for the rarest of its classes. Within a class the clips stand in an order drawn from their ids; clip
 number j of n has the rank (j + 1/2) / n, and a fraction f of the clips is those of a rank below f: of each class
@@ -78,7 +78,7 @@ def held_out(clips: Clips, size: float, at_least: int, seed: int) -> Mask:
     rank, order = _ranks(clips, seed, "holdout")
     count = np.bincount(clips.label_idx, minlength=clips.num_classes)
     chosen = (rank < fraction) | _first_of_each_class(clips, order, np.minimum(at_least, count // 2))
-    return chosen & ~_first_of_each_class(clips, len(clips) - 1 - order, np.ones_like(count))
+    return chosen & ~_first_of_each_class(clips, order[::-1], np.ones_like(count))
 
 
 def is_listed(ids: Ids, listed: Iterable[str]) -> Mask:
@@ -90,16 +90,24 @@ def is_listed(ids: Ids, listed: Iterable[str]) -> Mask:
 
 
 def _ranks(clips: Clips, seed: int, stream: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Rank in (0, 1) of each clip within its rarest class, and its place in the order of all ranks -> (N,), (N,)."""
+    """Rank in (0, 1) of each clip within its rarest class, and the clips by ascending rank -> (N,), (N,)."""
     random, stratum = hashes(clips.id, seed, stream), _rarest_class(clips)
-    order = np.lexsort((random, stratum))
+    by_random = np.argsort(random)  # no ties in 64 bits: each id is there once
+    by_class = by_random[_by_class(stratum[by_random], clips.num_classes + 1)]
     size = np.bincount(stratum, minlength=clips.num_classes + 1)
     begin = np.cumsum(size) - size
-    sorted_rank = (np.arange(len(clips)) - begin[stratum[order]] + 0.5) / size[stratum[order]]
-    rank, place = np.empty(len(clips)), np.empty(len(clips), dtype=np.int64)
-    rank[order] = sorted_rank
-    place[order[np.argsort(sorted_rank, kind="stable")]] = np.arange(len(clips))  # ascending within each class: fast
-    return rank, place
+    sorted_stratum = np.repeat(np.arange(len(size)), size)
+    sorted_rank = (np.arange(len(clips)) - begin[sorted_stratum] + 0.5) / size[sorted_stratum]
+    rank = np.empty(len(clips))
+    rank[by_class] = sorted_rank
+    return rank, by_class[np.argsort(sorted_rank, kind="stable")]  # ascending within each class: fast
+
+
+def _by_class(classes: NDArray[Any], num_classes: int) -> NDArray[np.int64]:
+    """Positions in order of class, those of one class as they stand: numpy's radix sort, for which 16 bits are few
+    enough.
+    """
+    return np.argsort(classes.astype(np.min_scalar_type(num_classes)), kind="stable")
 
 
 def _rarest_class(clips: Clips) -> NDArray[np.int64]:
@@ -114,15 +122,16 @@ def _rarest_class(clips: Clips) -> NDArray[np.int64]:
     return np.append(by_count, K)[rarest]
 
 
-def _first_of_each_class(clips: Clips, place: NDArray[np.int64], wanted: NDArray[np.int64]) -> Mask:
-    """The first `wanted` (K,) clips of each class by their place in an order (N,) -> (N,)."""
-    clip = np.repeat(np.arange(len(clips)), np.diff(clips.label_ptr))
-    by_class = np.argsort(clips.label_idx.astype(np.int64) * len(clips) + place[clip])
-    classes = clips.label_idx[by_class]
+def _first_of_each_class(clips: Clips, order: NDArray[np.int64], wanted: NDArray[np.int64]) -> Mask:
+    """The first `wanted` (K,) clips of each class in an order of the clips (N,) -> (N,)."""
+    counts = np.diff(clips.label_ptr)[order]
+    begin = np.cumsum(counts) - counts  # of each clip's labels among the labels in this order
+    classes = clips.label_idx[np.arange(len(clips.label_idx)) + np.repeat(clips.label_ptr[order] - begin, counts)]
+    by_class = _by_class(classes, clips.num_classes)
     count = np.bincount(classes, minlength=clips.num_classes)
-    nth = np.arange(len(classes)) - (np.cumsum(count) - count)[classes]
+    nth = np.arange(len(classes)) - np.repeat(np.cumsum(count) - count, count)
     chosen = np.zeros(len(clips), dtype=bool)
-    chosen[clip[by_class[nth < wanted[classes]]]] = True
+    chosen[np.repeat(order, counts)[by_class[nth < np.repeat(wanted, count)]]] = True
     return chosen
 
 
