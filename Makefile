@@ -82,6 +82,10 @@ bench-data-memory: $(READY) ## memory of the loaders over 100,000 batches
 bench-sampler: $(READY) ## start-up, draws and memory at AudioSet's size: 2 million clips
 	$(BIN)/python benchmarks/sampler.py
 
+.PHONY: scale-plan
+scale-plan: $(READY) ## the tables of docs/scale.md anew; with INPUTS="gpu_clips_per_second=900" those of yours, printed
+	$(BIN)/python benchmarks/scale.py $(INPUTS)
+
 .PHONY: clean
 clean: ## removes caches, not data and runs
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -85,3 +85,67 @@ def test_all_ways_of_loading_load_the_same_clips_in_the_same_order(loading, tmp_
         torch.testing.assert_close(ours.float() / 32767, theirs, rtol=0, atol=1e-6, msg=name)
     decoded = [clip[0] for clip in loading.bare_decoder(stores["flac"], 1)()]
     assert np.array_equal(np.stack(decoded), ours)
+
+
+def test_the_sampler_benchmark_starts_and_checks_on_a_small_store(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import audioset_index
+    import machine
+    import sampler
+    import sampler_promises
+
+    audioset_index.write_store(tmp_path / "store", 0.001)
+    assert sampler.start(tmp_path / "store")[0][0] == "open the store"
+    assert sampler.choose(tmp_path / "store") > 0
+    monkeypatch.setattr(sampler_promises, "CYCLES", 5)
+    monkeypatch.setattr(sampler_promises, "STEPS", 3)
+    checked = sampler.invariants(tmp_path / "store")
+    drawn = int(checked["each clip drawn has the class"].split()[0].replace(",", ""))
+    assert 2_000 < drawn < 2_700  # 5 cycles of the classes that a thousandth of AudioSet has
+    own, mapped, workers = machine.fresh(sampler.memory, tmp_path / "store", "threads")
+    assert own > mapped > workers == 0
+
+
+@pytest.fixture
+def scale(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import scale
+
+    return scale
+
+
+def test_the_tables_of_the_scale_plan_are_those_of_its_inputs(scale, monkeypatch, tmp_path, capsys):
+    document = tmp_path / "scale.md"
+    document.write_text(scale.DOCUMENT.read_text())
+    monkeypatch.setattr(scale, "DOCUMENT", document)
+    scale.main([])
+    assert document.read_text() == (BENCHMARKS.parent / "docs" / "scale.md").read_text(), "run `make scale-plan`"
+    scale.main(["gpu_clips_per_second=1000"])
+    assert "| `gpu_clips_per_second` | 1,000 examples/s a GPU |" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="say NAME=NUMBER, NAME being one of gpu_clips_per_second"):
+        scale.main(["gpus=1"])
+
+
+def test_the_scale_plan_worked_by_hand(scale):
+    from scale_inputs import Inputs
+    from scale_model import AUDIOSET, SYSTEMS, run
+
+    inputs, (one, eight, _) = Inputs(), SYSTEMS
+    read, scored = 600_000 * 64, 300 * 20_371
+    fast = run(inputs, one, "NVMe", "flac", AUDIOSET)
+    assert fast.limit == "GPU"
+    assert fast.hours == pytest.approx((read / 1000 + scored / 1500) / 3600)
+    assert fast.up_to == pytest.approx(8 / (0.0002 + 1 / 449) / 2)
+    disk = run(inputs, eight, "NVMe", "pcm", AUDIOSET)
+    assert disk.limit == "NVMe"
+    assert disk.hours == pytest.approx((read + scored) / (3e9 / 640_000) / 3600)
+    slow = scale.replace(inputs, object_gb_per_second=1e-4)  # so slow that only what is fetched counts
+    fetched = AUDIOSET * (1 - np.exp(-read / AUDIOSET))
+    got = run(slow, one, "object storage", "flac", AUDIOSET)
+    assert got.hours * 3600 == pytest.approx(fetched * 330_000 / 1e5, rel=0.01)
+    assert got.limit == "GPU, at first object storage"
+    copies = scale.copies_table(inputs, AUDIOSET).splitlines()
+    cells = [cell.strip() for cell in copies[-1].split("|")]  # mp3: 125.06 GB at 1, at 5 / 8 and at 2 GB/s
+    assert cells[1:-1] == ["mp3", "125", "0.03", "0.06", "0.02", "11", "3", "0.83"]
+    a100 = next(line for line in scale.gpu_table(inputs).splitlines() if "A100" in line)
+    assert "| 312 | 518 |" in a100  # 312e12 x 0.2 / (6 x 20.075e9)
