@@ -2,25 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import cos, pi, sin
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
-from matplotlib.transforms import Bbox
 
+from panns.labelling import Label, place_labels
 from panns.model_table.rows import Row
 
 HEARD = {"log-mel": "#2b6ca3", "waveform": "#d9772b", "both": "#3d8b57"}  # what a network hears: colour
 FRONTENDS = {"LogMel": "log-mel", "Raw": "waveform", "Wavegram": "waveform", "WavegramLogMel": "both"}
 MAIN_TABLE = "XI"
-DISTANCES = (7, 10, 14, 20, 28)  # of a label from its point, in points
-SIDES = tuple((cos(angle), sin(angle)) for angle in (0, pi, *(k * pi / 8 for k in range(1, 16) if k != 8)))
 
 
 class NothingToDrawError(ValueError):
@@ -43,6 +37,11 @@ class Point:
         """Diameter in points."""
         return 8.0 if self.main else 7.5 if self.ring else 4.5
 
+    @property
+    def label(self) -> Label:
+        """Its name, beside it."""
+        return Label(self.name, self.x, self.y, self.colour, self.size, bold=self.main)
+
 
 def map_against_multi_adds(rows: Sequence[Row], path: str | Path) -> None:
     """Draws the models that have a published mAP.
@@ -62,7 +61,8 @@ def map_against_multi_adds(rows: Sequence[Row], path: str | Path) -> None:
     _legend(ax, points)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # labels are placed in this layout
-    place_labels(ax, sorted(points, key=lambda point: (not point.main, -len(point.name))))
+    by_weight = sorted(points, key=lambda point: (not point.main, -len(point.name)))
+    place_labels(ax, [point.label for point in by_weight])
     figure.savefig(path)
 
 
@@ -108,57 +108,3 @@ def _legend(ax: Axes, points: Sequence[Point]) -> None:
         for label, edge, size, face in entries
     ]
     ax.legend(handles=handles, frameon=False, loc="lower right", fontsize="small")
-
-
-def place_labels(ax: Axes, points: Sequence[Point]) -> list[Annotation]:
-    """Names each point at the nearest place beside it where nothing is covered.
-
-    Args:
-        ax: Laid out already.
-        points: Those named first have the choice.
-    """
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    pixels = figure.dpi / 72
-    centres = [ax.transData.transform((point.x, point.y)) for point in points]
-    taken = [_square(at, (point.size / 2 + 1.5) * pixels) for at, point in zip(centres, points, strict=True)]
-    legend = ax.get_legend()
-    taken += [legend.get_window_extent()] if legend else []
-    labels = []
-    for centre, point in zip(centres, points, strict=True):
-        weight = {"fontsize": 9.0, "weight": "bold"} if point.main else {"fontsize": 7.5}
-        label = ax.annotate(
-            point.name, (point.x, point.y), (0, 0), textcoords="offset points", color=point.colour, **weight
-        )
-        for distance, (dx, dy) in product(DISTANCES, SIDES):
-            label.set(
-                position=(distance * dx, distance * dy), ha=_held(dx, "right", "left"), va=_held(dy, "top", "bottom")
-            )
-            box = label.get_window_extent()
-            free = not any(box.overlaps(other) for other in taken) and _inside(ax.bbox, box)
-            if free and _nearest(box, centres, centre, pixels):
-                break
-        taken.append(box)
-        labels.append(label)
-    return labels
-
-
-def _held(direction: float, negative: str, positive: str) -> str:
-    return "center" if abs(direction) < 0.2 else positive if direction > 0 else negative
-
-
-def _square(centre: np.ndarray, half: float) -> Bbox:
-    return Bbox([centre - half, centre + half])
-
-
-def _nearest(box: Bbox, centres: Sequence[np.ndarray], own: np.ndarray, tolerance: float) -> bool:
-    """Whether no other point lies nearer to the label than its own."""
-
-    def away(centre: np.ndarray) -> float:
-        return float(np.hypot(*(centre - np.clip(centre, box.min, box.max))))
-
-    return min(away(centre) for centre in centres) > away(own) - tolerance
-
-
-def _inside(outer: Bbox, inner: Bbox) -> bool:
-    return outer.x0 <= inner.x0 and inner.x1 <= outer.x1 and outer.y0 <= inner.y0 and inner.y1 <= outer.y1
