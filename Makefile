@@ -50,6 +50,10 @@ format: $(READY) ## puts the code into the house format
 model-table: $(READY) ## counts and times all models: the table in README.md and docs/models.png
 	$(BIN)/panns models --markdown README.md --picture docs/models.png
 
+.PHONY: report
+report: $(READY) ## gathers the runs of STUDY=experiments/depth/demo into its report
+	$(BIN)/panns report $(or $(STUDY),experiments/depth/demo)
+
 .PHONY: bench-metrics
 bench-metrics: $(READY) ## mAP and AUC at AudioSet's size against scikit-learn
 	$(BIN)/python benchmarks/metrics.py

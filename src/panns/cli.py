@@ -22,6 +22,7 @@ COMMANDS = {  # name: (module, one line of help)
     "models": ("panns.commands.models", "list all models: published mAP, size, and speed on this machine"),
     "download": ("panns.commands.download", "fetch weights that the authors of PANNs released"),
     "tag": ("panns.commands.tag", "say what is heard in audio files, by a model trained here or a released one"),
+    "report": ("panns.commands.report", "gather the runs of a study: tables, pictures, the paper beside them"),
 }
 
 

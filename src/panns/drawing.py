@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,3 +22,10 @@ def clean(ax: Axes) -> None:
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure in the format of the path's suffix."""
     figure.savefig(path, dpi=150)
+
+
+def save_png_and_svg(figure: Figure, stem: Path) -> None:
+    """Write a figure twice. Drawn again from the same numbers, the files have the same bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": stem.name}):
+        save(figure, stem.with_suffix(".png"))
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})

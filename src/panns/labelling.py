@@ -27,13 +27,16 @@ class Label:
     bold: bool = False
 
 
-def place_labels(ax: Axes, labels: Sequence[Label], avoid: Sequence[tuple[float, float]] = ()) -> list[Annotation]:
+def place_labels(
+    ax: Axes, labels: Sequence[Label], avoid: Sequence[tuple[float, float]] = (), all_of_them: bool = True
+) -> list[Annotation]:
     """Names each point at the nearest place beside it where nothing is covered.
 
     Args:
         ax: Laid out already.
         labels: Those named first have the choice.
         avoid: Points without a name that are not to be covered either.
+        all_of_them: Whether a label that finds no free place covers something; else it is left out.
     """
     figure = ax.get_figure(root=True)
     assert figure is not None
@@ -57,6 +60,10 @@ def place_labels(ax: Axes, labels: Sequence[Label], avoid: Sequence[tuple[float,
             free = not any(box.overlaps(other) for other in taken) and _inside(ax.bbox, box)
             if free and _nearest(box, centres, centre, pixels):
                 break
+        else:
+            if not all_of_them:
+                text.remove()
+                continue
         taken.append(box)
         placed.append(text)
     return placed

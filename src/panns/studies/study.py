@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from panns.training.run import register_resolvers
@@ -94,13 +95,19 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
         overrides: for all of its rows, as they were given to train.py.
 
     Raises:
-        StudyError: there is no such experiment, it is no study, or it is not written as one.
+        StudyError: there is no such experiment, it is no study, it is not written as one, or an override does not fit.
     """
     folder = config_dir() / "experiment"
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise StudyError(f"There is no experiment {name!r} in {folder}: choose one of {', '.join(known)}.")
-    study = parse_study(name, compose_experiment(name, overrides), tuple(overrides))
+    try:
+        cfg = compose_experiment(name, overrides)
+    except HydraException as error:
+        raise StudyError(
+            f"{name} cannot be composed with {' '.join(overrides)}: {str(error).splitlines()[0]}"
+        ) from error
+    study = parse_study(name, cfg, tuple(overrides))
     if study is None:
         raise StudyError(f"The experiment {name} is a single run, not a study: its configuration chooses no `study`.")
     return study

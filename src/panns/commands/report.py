@@ -1,0 +1,99 @@
+"""`panns report`: gathers the runs of a study, compares them with each other and with the paper."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from panns.studies.bootstrap import RESAMPLES
+from panns.studies.gathering import gather
+from panns.studies.outcome import conclude
+from panns.studies.report.run_sections import Source
+from panns.studies.report.sections import opening
+from panns.studies.report.writing import write_report
+from panns.studies.runs import find_runs
+from panns.studies.study import load_study
+from panns.studies.wandb_runs import wandb_runs
+from panns.training.overrides import check_overrides
+from panns.zoo import config_dir
+
+EXPERIMENTS, DEMO = Path("experiments"), "_demo"
+
+
+class PlaceError(ValueError):
+    """A study is named by a path that is none."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which study, where its runs are, and where the report goes."""
+    parser.add_argument("study", metavar="STUDY", help="its folder, such as experiments/depth, or its name")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="what was given to train.py beside experiment=STUDY"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: %(default)s)"
+    )
+    where.add_argument("--wandb", metavar="ENTITY/PROJECT", help="read the runs from Weights & Biases instead")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report; default: that of the study")
+    parser.add_argument(
+        "--resamples", type=int, default=RESAMPLES, metavar="N", help="of the clips scored (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report.
+
+    Returns:
+        0; 1 where nothing is finished yet.
+    """
+    if args.resamples < 2:
+        raise ValueError(f"--resamples {args.resamples}: at least two are needed, and {RESAMPLES:,} are usual.")
+    name, folder = place(args.study)
+    out = args.out or folder
+    check_overrides([f"experiment={name}", *args.overrides], config_dir())
+    study = load_study(name, args.overrides)
+    runs, unread = wandb_runs(args.wandb) if args.wandb else find_runs(args.runs)
+    gathered = gather(study, runs)
+    if not any(row.runs for row in gathered):
+        print(f"None of the {len(runs)} runs in {args.wandb or args.runs} is of {name}.", file=sys.stderr)
+    outcome = conclude(study, gathered, args.resamples, lambda line: print(line, file=sys.stderr))
+    written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
+    print(study.question, *opening(outcome), *unread, sep="\n")
+    for row in outcome.averaged:
+        mean = row.scores[outcome.metric]
+        print(f"  {row.label:<32} {outcome.metric} {mean.value:.4f}  ({len(row.row_runs.averaged)} runs)")
+    print(f"{out}: {', '.join(written)}")
+    return 0 if outcome.finished else 1
+
+
+def place(argument: str) -> tuple[str, Path]:
+    """A study's folder, or its name -> its name and its folder: "depth" and experiments/depth.
+
+    The demo form of a study lies within its folder: "depth_demo" and experiments/depth/demo.
+
+    Raises:
+        PlaceError: it names none.
+    """
+    path = Path(argument)
+    root, parts = EXPERIMENTS, path.parts
+    if EXPERIMENTS.name in parts:
+        below = len(parts) - parts[::-1].index(EXPERIMENTS.name)
+        root, parts = Path(*parts[:below]), parts[below:]
+    name = "_".join(parts)
+    if not name or (path.is_absolute() and root == EXPERIMENTS):
+        raise PlaceError(f"{argument!r} names no study: give its folder, such as experiments/depth, or its name.")
+    study = name.removesuffix(DEMO)
+    return name, root / study if study == name else root / study / "demo"
+
+
+def _command(args: argparse.Namespace, out: Path) -> str:
+    """The command as it can be given again, whatever the folder was called."""
+    words = ["panns", "report", args.study, *args.overrides]
+    if args.wandb:
+        words += ["--wandb", args.wandb]
+    elif args.runs != Path("runs"):
+        words += ["--runs", str(args.runs)]
+    if args.out:
+        words += ["--out", str(out)]
+    return shlex.join(words)

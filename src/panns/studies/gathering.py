@@ -1,0 +1,145 @@
+"""Which runs belong to which row of a study, which are missing, and which may be averaged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from panns.studies.runs import FAILED, FINISHED, UNFINISHED, FoundRun
+from panns.studies.study import Row, Study
+from panns.training.run import config_hash
+
+MISSING = "missing"
+BY_SEED = "${seed}"
+DRAWN = {  # key of `data` that may follow the seed: the roles whose clips it then draws anew
+    "fraction_seed": ("train",),
+    "holdout_seed": ("train", "validation"),
+}
+
+
+class GatheringError(ValueError):
+    """The rows of a study cannot be told apart."""
+
+
+@dataclass(frozen=True)
+class RowRuns:
+    """What there is of one row.
+
+    Attributes:
+        row: The row.
+        cfg: Its configuration, with one of the seeds.
+        runs: One per seed, by seed: finished, unfinished or failed.
+        missing: Seeds of the study that there is no run of.
+        doubles: Further runs of the same configuration and seed; not used.
+        differing: What differs between the data of the finished runs: if anything does, they are not averaged.
+    """
+
+    row: Row
+    cfg: DictConfig
+    runs: tuple[FoundRun, ...]
+    missing: tuple[int, ...]
+    doubles: tuple[FoundRun, ...]
+    differing: tuple[str, ...]
+
+    @property
+    def finished(self) -> list[FoundRun]:
+        """Those with results."""
+        return [run for run in self.runs if run.status == FINISHED]
+
+    @property
+    def averaged(self) -> list[FoundRun]:
+        """The finished ones; none where their data differ."""
+        return [] if self.differing else self.finished
+
+    def count(self, status: str) -> int:
+        """How many runs have a status."""
+        return len(self.missing) if status == MISSING else sum(run.status == status for run in self.runs)
+
+
+def gather(study: Study, runs: Sequence[FoundRun]) -> list[RowRuns]:
+    """Sort runs into the rows of a study, by the name that a row's configuration with the seed of the run has.
+
+    Runs of other seeds than the study's count too. Runs of different configurations can so never be averaged.
+
+    Raises:
+        GatheringError: two rows are one and the same configuration.
+    """
+    configs = _configs(study)
+    labels: dict[str, str] = {}
+    for label, cfg in configs.items():
+        if (other := labels.setdefault(config_hash(cfg, without=("seed",)), label)) != label:
+            raise GatheringError(
+                f"The rows {other!r} and {label!r} of {study.name} have one configuration: "
+                "an override for all rows takes away what they differ in, or one of them is to be removed."
+            )
+    seeds = sorted({run.seed for run in runs} | set(study.seeds))
+    names = {config_hash(_with_seed(cfg, seed)): label for label, cfg in configs.items() for seed in seeds}
+    by_label: dict[str, list[FoundRun]] = {label: [] for label in study.rows}
+    for run in runs:
+        if run.name in names:
+            by_label[names[run.name]].append(run)
+    return [_row_runs(study, row, configs[label], by_label[label]) for label, row in study.rows.items()]
+
+
+def _configs(study: Study) -> dict[str, DictConfig]:
+    """Row -> configuration with the first seed."""
+    return {job.row.label: job.cfg for job in replace(study, seeds=study.seeds[:1]).jobs()}
+
+
+def _with_seed(cfg: DictConfig, seed: int) -> DictConfig:
+    copied = cfg.copy()
+    OmegaConf.update(copied, "seed", seed)
+    return copied
+
+
+def _row_runs(study: Study, row: Row, cfg: DictConfig, runs: Sequence[FoundRun]) -> RowRuns:
+    """One run per seed: the one that got furthest."""
+    order = (FINISHED, UNFINISHED, FAILED)
+    ranked = sorted(runs, key=lambda run: (run.seed, order.index(run.status), run.place))
+    kept = {run.seed: run for run in reversed(ranked)}
+    first = tuple(kept[seed] for seed in sorted(kept))
+    doubles = tuple(run for run in ranked if not any(run is one for one in first))
+    finished = [run for run in first if run.status == FINISHED]
+    missing = tuple(seed for seed in study.seeds if seed not in kept)
+    return RowRuns(row, cfg, first, missing, doubles, tuple(differences(finished, cfg)))
+
+
+def differences(runs: Sequence[FoundRun], cfg: DictConfig) -> list[str]:
+    """What differs between the data of runs that should be repetitions: one line a fact, naming the seeds.
+
+    Clips that the configuration draws anew for each seed may differ.
+
+    Args:
+        runs: Finished ones.
+        cfg: Their configuration.
+    """
+    facts = [_facts(run.results.get("fingerprint", {}), _drawn_anew(cfg)) for run in runs]
+    lines = []
+    for key in dict.fromkeys(key for of_run in facts for key in of_run):
+        seeds: dict[Any, list[str]] = {}
+        for run, of_run in zip(runs, facts, strict=True):
+            seeds.setdefault(of_run.get(key), []).append(str(run.seed))
+        if len(seeds) > 1:
+            lines.append(f"{key}: " + "; ".join(f"{value} (seed {', '.join(of)})" for value, of in seeds.items()))
+    return lines
+
+
+def scored_data(run: FoundRun) -> Mapping[str, Any]:
+    """The fingerprint of the clips that a run's score is of; empty where it keeps none."""
+    return run.results.get("fingerprint", {}).get("test" if run.role == "test" else "validation", {})
+
+
+def _drawn_anew(cfg: DictConfig) -> set[str]:
+    """Roles whose clips depend on the seed."""
+    data = OmegaConf.to_container(cfg.data, resolve=False)
+    assert isinstance(data, dict)
+    return {role for key, roles in DRAWN.items() if data.get(key) == BY_SEED for role in roles}
+
+
+def _facts(fingerprint: Mapping[str, Any], drawn_anew: set[str]) -> dict[str, Any]:
+    """Flat, without what may differ from seed to seed."""
+    facts = {f"{role}.{key}": value for role, of_role in fingerprint.items() for key, value in of_role.items()}
+    loose = {f"{role}.{key}" for role in drawn_anew for key in ("clips", "classes", "labels", "id_hash")}
+    loose |= {f"selection.{key}" for key, roles in DRAWN.items() if drawn_anew.issuperset(roles)}
+    return {key: value for key, value in facts.items() if key not in loose}

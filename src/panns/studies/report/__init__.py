@@ -1,0 +1,1 @@
+"""What `panns report` writes of a study: tables, text and pictures, as Markdown, HTML and CSV."""

@@ -1,0 +1,147 @@
+"""Sections about the runs: which are there, which are missing, and which may not be averaged."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from panns.studies.gathering import MISSING, scored_data
+from panns.studies.outcome import Outcome
+from panns.studies.report import wording
+from panns.studies.report.content import Cell, Section, table
+from panns.studies.report.wording import NONE, listed
+from panns.studies.runs import FAILED, FINISHED, FoundRun
+from panns.studies.study import Row, Study
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a report comes from and goes to.
+
+    Attributes:
+        command: That makes it again.
+        out: Its folder.
+        resamples: Of the clips.
+        unread: What is wrong with runs that could not be read.
+    """
+
+    command: str
+    out: Path
+    resamples: int
+    unread: Sequence[str] = ()
+
+
+def missing(outcome: Outcome, source: Source) -> Section | None:
+    """Runs that are not there, not finished or failed, each with its command, and one command for all."""
+    rows: list[list[Cell | str]] = []
+    for row in outcome.rows:
+        open_runs = [run for run in row.row_runs.runs if run.status != FINISHED]
+        for seed in row.row_runs.missing:
+            rows.append([row.label, str(seed), MISSING, "", "", _code(command(outcome.study, row.row_runs.row, seed))])
+        for run in open_runs:
+            again = _code(command(outcome.study, row.row_runs.row, run.seed))
+            rows.append([row.label, str(run.seed), run.status, _step(run), _linked(run, source.out), again])
+    if not rows:
+        return Section("Runs that cannot be read", text=source.unread)
+    head = ("row", "seed", "state", "at step", "run", "command")
+    failed = [
+        f"{row.label}, seed {run.seed}: {run.error}"
+        for row in outcome.rows
+        for run in row.row_runs.runs
+        if run.status == FAILED
+    ]
+    return Section(
+        "What is missing",
+        text=["One command makes all of it: what is finished is not done again, and what was begun goes on."],
+        commands=[command(outcome.study)],
+        table=table(head, rows, words=("row", "state", "run", "command")),
+        notes=[*failed, *source.unread],
+    )
+
+
+def refused(outcome: Outcome) -> Section | None:
+    """Rows whose runs have different data, and runs that are there twice."""
+    lines = []
+    if different := [row for row in outcome.rows if row.row_runs.differing]:
+        names = listed([row.label for row in different])
+        lines.append(f"The runs of {names} differ in the fingerprint of their data; such runs are not averaged.")
+        lines += [f"{row.label}: {fact}" for row in different for fact in row.row_runs.differing]
+    for row in outcome.rows:
+        for run in row.row_runs.doubles:
+            lines.append(f"{row.label}, seed {run.seed}: `{run.place}` is left out, another run is of the same kind.")
+    return Section("Not averaged", text=lines) if lines else None
+
+
+def runs(outcome: Outcome, source: Source) -> Section | None:
+    """Each finished run."""
+    rows: list[list[Cell | str]] = []
+    for row in outcome.rows:
+        for run in row.row_runs.finished:
+            clips = run.results.get(f"{run.role}/num_clips")
+            rows.append(
+                [
+                    row.label,
+                    str(run.seed),
+                    wording.score(run.score(outcome.metric)),
+                    _step(run),
+                    NONE if clips is None else f"{clips:,.0f}",
+                    str(scored_data(run).get("id_hash", NONE)),
+                    str(run.results.get("fingerprint", {}).get("train", {}).get("id_hash", NONE)),
+                    wording.duration(run.results.get("seconds")),
+                    str(run.results.get("device", NONE)),
+                    _linked(run, source.out),
+                ]
+            )
+    if not rows:
+        return None
+    head = ("row", "seed", outcome.metric, "step", "clips", "scored on", "trained on", "time", "device", "run")
+    notes = [
+        "scored on, trained on: hash of the clips and labels.",
+        *_versions(outcome.finished),
+        f"Made by `{source.command}`; all numbers of the runs are in `results.csv`.",
+    ]
+    return Section(
+        "Runs", table=table(head, rows, words=("row", "scored on", "trained on", "device", "run")), notes=notes
+    )
+
+
+def command(study: Study, row: Row | None = None, seed: int | None = None) -> str:
+    """What trains all of a study; with a row and a seed, that run alone."""
+    words = [f"experiment={study.name}", *study.overrides]
+    if row is None:
+        return shlex.join(["python", "train.py", "-m", *words])
+    return shlex.join(["python", "train.py", "hydra.mode=RUN", *words, *row.overrides, f"seed={seed}"])
+
+
+def link(run: FoundRun, out: Path) -> str:
+    """Where a run is, as seen from the report's folder."""
+    return run.place if run.folder is None else os.path.relpath(run.folder, out)
+
+
+def _linked(run: FoundRun, out: Path) -> Cell:
+    return Cell(run.name, link(run, out))
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _step(run: FoundRun) -> str:
+    """How far a run got."""
+    if run.status == FINISHED:
+        step = run.results.get("step")
+        return NONE if step is None else f"{step:,}"
+    steps = [int(steps[-1]) for steps, _ in run.history().values() if len(steps)]
+    return f"{max(steps):,}" if steps else "0"
+
+
+def _versions(finished: Sequence[FoundRun]) -> list[str]:
+    """Packages that not all runs had in the same version."""
+    versions = [run.results.get("versions", {}) for run in finished]
+    lines = []
+    for package in sorted({package for one in versions for package in one}):
+        found = sorted({str(one.get(package)) for one in versions})
+        if len(found) > 1:
+            lines.append(f"Made with different versions of {package}: {listed(found)}.")
+    return lines

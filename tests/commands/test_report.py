@@ -1,0 +1,91 @@
+"""`panns report` on runs that train.py made."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from panns.cli import main
+from panns.commands.report import place
+from runs import SMALL, start
+
+
+@pytest.fixture(scope="module")
+def runs(tones, tmp_path_factory):
+    """Two rows of a study, a seed each."""
+    folder = tmp_path_factory.mktemp("study") / "runs"
+    folder.mkdir()
+    for name, row in (("a", ["model.frontend.n_mels=32"]), ("b", [])):
+        command = ["hydra.mode=RUN", "experiment=mel_bins_demo", *row, "seed=0", "data.max_epochs=1"]
+        done = start(tones, folder / name, *command)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_runs_of_train_py_are_found_and_compared(runs, tones, tmp_path, capsys):
+    given = [*SMALL, f"data.store={tones}", "data.max_epochs=1"]
+    command = ["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path), "--resamples", "200"]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "2 of 9 runs are finished, 7 missing." in said.out
+    assert said.err.count("resampling the 12 clips of") == 2
+    with (tmp_path / "results.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["state"] == "finished"]
+    assert [(row["row"], row["seed"]) for row in rows] == [("32 bins", "0"), ("64 bins", "0")]
+    for row, name in zip(rows, "ab", strict=True):
+        results = json.loads((runs / name / "metrics.json").read_text())
+        assert float(row["mAP"]) == results["val/mAP"]
+        assert int(row["macs"]) == results["model"]["macs"]
+        assert row["device"] == results["device"]
+    text = (tmp_path / "report.md").read_text()
+    assert "## Against 64 bins" in text
+    assert "kept no scores" not in text
+    assert " ".join(["`panns report mel_bins_demo", *SMALL[:2]]) in text
+
+
+def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
+    assert main(["report", "mel_bins_demo", "--runs", str(runs), "--out", str(tmp_path)]) == 1
+    assert f"None of the 2 runs in {runs} is of mel_bins_demo." in capsys.readouterr().err
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "folder"),
+    [
+        ("depth", "depth", "experiments/depth"),
+        ("experiments/depth", "depth", "experiments/depth"),
+        ("experiments/depth/", "depth", "experiments/depth"),
+        ("depth_demo", "depth_demo", "experiments/depth/demo"),
+        ("experiments/data_size/demo", "data_size_demo", "experiments/data_size/demo"),
+        ("/my/experiments/depth/demo", "depth_demo", "/my/experiments/depth/demo"),
+    ],
+)
+def test_a_study_is_named_by_its_folder_or_its_name(argument, name, folder):
+    assert place(argument) == (name, Path(folder))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["experiments"], "'experiments' names no study"),
+        (["/somewhere/depth"], "'/somewhere/depth' names no study"),
+        (["demo"], "The experiment demo is a single run, not a study"),
+        (["depth", "--runs", "nowhere"], "There is no folder nowhere to look for runs in"),
+        (["depth", "--resamples", "1"], "--resamples 1: at least two are needed"),
+        (["depth", "seed=[1"], "depth cannot be composed with seed=[1"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(wrong, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", *wrong]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_study_and_an_unknown_key_are_told_with_the_nearest_name(capsys):
+    for wrong, says in ((["dept"], "Did you mean experiment=depth?"), (["depth", "optimizer.lrr=1"], "optimizer.lr?")):
+        with pytest.raises(SystemExit, match=r"There is no") as told:
+            main(["report", *wrong])
+        assert says in str(told.value)

@@ -1,0 +1,95 @@
+"""Which runs are averaged, and which never."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from panns.studies.gathering import GatheringError, gather
+from panns.studies.runs import FINISHED, UNFINISHED, find_runs
+from panns.studies.study import compose_experiment, load_study
+from studies.made import FINGERPRINT, made_run, scored
+
+DATA = {"train": FINGERPRINT, "validation": FINGERPRINT, "selection": {"fraction": 1.0, "fraction_seed": 0}}
+
+
+@pytest.fixture
+def one(tmp_path):
+    """Writes a run of the row "32 bins"."""
+
+    def write(seed, *overrides, **changes):
+        cfg = compose_experiment("mel_bins_demo", ["model.frontend.n_mels=32", f"seed={seed}", *overrides])
+        return made_run(tmp_path, cfg, *scored(np.random.default_rng(0)), **changes)
+
+    return write
+
+
+def gathered(folder, *overrides):
+    return gather(load_study("mel_bins_demo", overrides), find_runs(folder)[0])[0]
+
+
+def test_rows_and_what_is_missing(made):
+    rows = gather(made.study, find_runs(made.runs)[0])
+    assert [row.row.label for row in rows] == list(made.study.rows)
+    assert [row.missing for row in rows] == [(), (), (2,)]
+    assert [[(run.seed, run.status) for run in row.runs] for row in rows] == [
+        [(0, FINISHED), (1, FINISHED), (2, FINISHED)],
+        [(0, FINISHED), (1, FINISHED), (2, FINISHED)],
+        [(0, FINISHED), (1, UNFINISHED)],
+    ]
+
+
+def test_a_run_of_another_configuration_is_never_averaged(one, tmp_path):
+    one(0)
+    one(1, "optimizer.lr=1e-4")
+    one(2, "data.num_threads=7")  # how a run is computed, not what
+    assert [run.seed for run in gathered(tmp_path).averaged] == [0, 2]
+    assert [run.seed for run in gathered(tmp_path, "optimizer.lr=1e-4").averaged] == [1]
+
+
+def test_a_seed_that_was_not_asked_for_counts_too(one, tmp_path):
+    one(0)
+    one(77)
+    row = gathered(tmp_path)
+    assert [run.seed for run in row.averaged] == [0, 77]
+    assert row.missing == (1, 2)
+
+
+def test_of_two_runs_of_one_kind_the_one_that_got_further_counts(one, tmp_path):
+    done = one(0)
+    again = tmp_path / "a-copy"
+    done.rename(again)
+    other = one(0, finished=False)
+    row = gathered(tmp_path)
+    assert [run.folder for run in row.runs] == [again]
+    assert [run.folder for run in row.doubles] == [other]
+
+
+def test_runs_on_different_data_are_not_averaged_and_the_difference_is_named(one, tmp_path):
+    one(0, fingerprint=DATA)
+    one(1, fingerprint=DATA | {"train": FINGERPRINT | {"id_hash": "another"}})
+    row = gathered(tmp_path)
+    assert len(row.finished) == 2
+    assert row.averaged == []
+    assert row.differing == ("train.id_hash: 0123456789ab (seed 0); another (seed 1)",)
+
+
+def test_clips_that_each_seed_draws_anew_may_differ(one, tmp_path):
+    def data(seed, of_validation):
+        train = FINGERPRINT | {"id_hash": f"train {seed}", "labels": seed}
+        selection = {"fraction": 0.5, "fraction_seed": seed}
+        return DATA | {"train": train, "validation": FINGERPRINT | {"id_hash": of_validation}, "selection": selection}
+
+    drawn = "data.fraction_seed=${seed}"
+    for seed in (0, 1):
+        one(seed, drawn, fingerprint=data(seed, "the same"))
+    assert len(gathered(tmp_path, drawn).averaged) == 2
+    one(2, drawn, fingerprint=data(2, "other"))
+    assert gathered(tmp_path, drawn).differing == ("validation.id_hash: the same (seed 0, 1); other (seed 2)",)
+
+
+def test_an_override_that_makes_two_rows_one_is_refused(tmp_path):
+    study = load_study("mel_bins_demo", ["model.frontend.n_mels=128"])
+    same = {label: replace(row, overrides=()) for label, row in study.rows.items()}
+    with pytest.raises(GatheringError, match=r"'32 bins' and '64 bins' of mel_bins_demo have one configuration"):
+        gather(replace(study, rows=same), [])
