@@ -178,7 +178,7 @@ def test_on_audioset_the_number_of_clips_and_the_difference_to_the_paper_are_sai
     assert "Scored on 18,887 of the 20,371 clips of AudioSet's evaluation set (as many as the paper had).\n" in text
     head, first, *_ = rows_of(text, "Scores")
     assert first[head.index("paper") : head.index("paper") + 2] == ["0.413 (Table X)", "+0.0011 †"]
-    assert "† Below 0.005: as far as that lay three runs apart" in text
+    assert "- † Below 0.005, which is how far apart three runs" in text
 
 
 def test_names_are_text_whatever_is_in_them(tmp_path):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from panns.drawing import BLUE, GREY, ORANGE, clean, save_png_and_svg, short
@@ -86,7 +86,7 @@ def score_by_cost(outcome: Outcome, stem: Path) -> bool:
     rows = [row for row in outcome.averaged if row.cost("multi_adds")]
     if len({row.cost("multi_adds") for row in rows}) < 2:
         return False
-    figure = Figure(figsize=(6.8, 4.8), layout="constrained")
+    figure = Figure(figsize=(8.2, 5.2), layout="constrained")
     ax = figure.subplots()
     places = [float(row.cost("multi_adds") or 0) / 1e9 for row in rows]
     if outcome.audioset and outcome.metric == "mAP":
@@ -104,7 +104,7 @@ def score_by_cost(outcome: Outcome, stem: Path) -> bool:
             )
     _points(ax, outcome, rows, places)
     ax.set_xscale("log")
-    ax.margins(x=0.12, y=0.12)
+    ax.margins(x=0.16, y=0.12)
     low, high = ax.get_xlim()
     ax.set_xticks([tick for tick in (d * 10.0**e for e in range(-4, 4) for d in (1, 2, 5)) if low <= tick <= high])
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -139,7 +139,7 @@ def _differences(ax: Axes, outcome: Outcome) -> None:
             ax.plot(value, place, "o", ms=6, color=BLUE)
             values.append(value)
     ax.set_xlim(*_limits(ax.get_xlim(), values))
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_xlabel(f"difference of {outcome.metric} to {short(outcome.study.reference or '', 24)}")
 
 
@@ -192,15 +192,13 @@ def _finish(figure: Figure, ax: Axes, outcome: Outcome, rows: Sequence[RowOutcom
         Label(short(row.label, 30), place, mean, "#333333", 7.0)
         for row, place, mean in zip(rows, places, means, strict=True)
     ]
-    place_labels(ax, labels, [*_around(outcome, rows, places)])
+    for name in place_labels(ax, labels, [*_around(outcome, rows, places)]):
+        name.set_path_effects([withStroke(linewidth=2, foreground="white")])  # readable where it crosses an interval
 
 
 def _around(outcome: Outcome, rows: Sequence[RowOutcome], places: Sequence[float]) -> Iterable[tuple[float, float]]:
-    """What names may not cover beside the means: ends of intervals, seeds, the paper's numbers."""
+    """What names may not cover beside the means: seeds and the paper's numbers."""
     for row, place in zip(rows, places, strict=True):
-        mean = row.scores[outcome.metric]
-        if mean.low is not None and mean.high is not None:
-            yield from ((place, y) for y in np.linspace(mean.low, mean.high, 41))
         yield from ((place, y) for y in _seeds(row, outcome.metric))
         if (paper := paper_score(row, outcome.metric)) is not None:
             yield place, paper

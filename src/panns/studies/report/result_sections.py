@@ -13,8 +13,8 @@ from panns.studies.report.wording import DAGGER, NONE
 NAMES = {"mAP": "mAP", "mAUC": "mAUC", "d_prime": "d′", "accuracy": "accuracy"}
 MOST_CLASSES = 4  # named of those that a row gains or loses
 RUN_TO_RUN_NOTE = (
-    f"{DAGGER} Below {RUN_TO_RUN}: as far as that lay three runs apart that the paper's authors made of one recipe, on "
-    "AudioSet."
+    f"{DAGGER} Below {RUN_TO_RUN}, which is how far apart three runs of one recipe lay that the paper's authors made "
+    "on AudioSet."
 )
 
 
@@ -47,11 +47,15 @@ def differences(outcome: Outcome, resamples: int) -> Section | None:
     least = 2 / (resamples + 1)
     rows = [_difference_row(row.label, against, outcome.metric, least) for row, against in outcome.compared]
     head = ["row", "difference", "95 % over clips", "p", "95 % over seeds", "p ", "that is"]
-    notes = [
+    over_clips = (
         f"Over clips: {resamples:,} paired resamples of the clips scored, the same ones for all runs, of the mean over "
-        "the common seeds: would the runs that are there differ on other clips? Over seeds: Welch's interval: would "
-        "other runs? A row is called better or worse where both intervals exclude zero. Each p is of its row alone.",
-    ]
+        "the common seeds: would the runs that are there differ on other clips?"
+    )
+    notes = [over_clips] if any(against.over_clips for _, against in outcome.compared) else []
+    notes.append(
+        "Over seeds: Welch's interval: would other runs differ? A row is called better or worse where the intervals "
+        "over clips and over seeds both exclude zero. Each p is of its row alone."
+    )
     notes += [RUN_TO_RUN_NOTE] if _marked(rows) else []
     reasons = dict.fromkeys(against.why_not for _, against in outcome.compared if against.why_not)
     notes += [f"Not resampled: {reason}." for reason in reasons]
