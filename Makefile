@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 .PHONY: demo
 demo: $(READY) ## data, training, scores, pictures and one tagged clip in about five minutes on two cores
 	@$(BIN)/python train.py experiment=demo
-	@run=$$(ls -td runs/demo-s*/metrics.json | head -1 | xargs dirname) && $(BIN)/panns tag $$run/checkpoints/best.ckpt $$(ls data/demo/audio/eval/*.flac | head -1)
+	@checkpoint=$$($(BIN)/python train.py experiment=demo | sed -n 's/^  checkpoint *\([^,]*\).*/\1/p') && $(BIN)/panns tag $$checkpoint $$(ls data/demo/audio/eval/*.flac | head -1)
 
 .PHONY: demo-long
 demo-long: $(READY) ## the same to a better score, in about half an hour

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from panns.models.complexity import model_size
 from panns.training.announce import announce
 from panns.training.checkpoints import LAST
+from panns.training.conclude import print_files
 from panns.training.errors import told_plainly
 from panns.training.loggers import closed_at_end
 from panns.training.memory import memory_given_back
@@ -37,8 +38,8 @@ def train(cfg: DictConfig) -> float:
             results = train_and_score(cfg, run)
             run.finish(results)
         else:
-            score = f"{cfg.objective} {results[cfg.objective]:.4f}"
-            print(f"Finished before: {score}, {run.folder}; resume=never trains anew.")
+            print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}; resume=never trains anew.")
+            print_files(run.folder)
         return results[cfg.objective]
 
 

@@ -15,6 +15,7 @@ from panns import create_model, load
 from panns.data import AudioSetDataModule
 from panns.data.store import ClipStore
 from panns.models.compiling import compile_body
+from panns.training import pictures
 from panns.training.finite import NonFiniteLossError
 from panns.training.run import Run, config_hash
 from panns.training.task import TaggingTask, start_at_prior
@@ -57,9 +58,44 @@ def test_best_checkpoint_is_the_one_with_the_best_validation(tones, tmp_path):
     with (tmp_path / "history.csv").open() as file:
         scores = {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == "val/mAP"}
     best = load_checkpoint(tmp_path / "checkpoints" / "best.ckpt")
-    assert scores[best["global_step"] - 1] == max(scores.values())
+    assert scores[best["global_step"]] == max(scores.values())
     results = json.loads((tmp_path / "metrics.json").read_text())
     assert results["val/mAP"] == pytest.approx(max(scores.values()), abs=1e-6)
+
+
+def test_history_has_every_number_at_the_step_it_was_had(tones, tmp_path, monkeypatch):
+    """Two validations, after 4 and 8 steps; no log interval is reached in 4 steps, yet the training loss is there."""
+    norms, schedule = (
+        [],
+        ("optimizer.lr=1e-3", "scheduler=warmup_cosine", "data.max_epochs=2", "trainer.log_every_n_steps=50"),
+    )
+    total_norm = torch.nn.utils.get_total_norm
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda g: (norms.append(total_norm(g)), norms[-1])[1])
+    train(small(tones, tmp_path, *schedule))
+    history = pictures.read_history(tmp_path / "history.csv")
+    for name in ("train/loss", "train/grad_norm", "train/lr", "val/loss", "val/mAP"):
+        assert history[name][0].tolist() == [4, 8], name
+    assert history["train/grad_norm"][1] == pytest.approx([float(norms[3]), float(norms[7])], rel=1e-6)
+    rates = [1e-3 * (1 + math.cos(math.pi * done / 8)) / 2 for done in (3, 7)]
+    assert history["train/lr"][1] == pytest.approx(rates, rel=1e-6)
+    assert "step" not in history
+
+
+def test_a_perfect_score_is_written_down(tones, tmp_path, monkeypatch, capsys):
+    """Its d_prime is infinite, which JSON does not know."""
+    monkeypatch.setattr(TaggingTask, "probabilities", lambda task, logits: task.told)
+    step = TaggingTask.validation_step
+
+    def tell(task, batch, batch_idx):
+        task.told = batch.target.float()
+        step(task, batch, batch_idx)
+
+    monkeypatch.setattr(TaggingTask, "validation_step", tell)
+    assert train(small(tones, tmp_path, "data.max_epochs=1")) == 1
+    results = json.loads((tmp_path / "metrics.json").read_text())
+    assert results["val/mAUC"] == 1
+    assert "val/d_prime" not in results
+    assert "no d_prime: it is infinite" in capsys.readouterr().out
 
 
 def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):

@@ -125,8 +125,19 @@ def test_smoothed_curve_stands_where_its_points_do(tmp_path, path, figures):
 
 
 def test_learning_curve_of_one_validation(tmp_path, path, figures):
-    pictures.learning_curve(write_history(tmp_path / "history.csv", [(9, "val/mAP", 0.1)]), path)
-    assert len(figures[0].axes) == 1
+    pictures.learning_curve(write_history(tmp_path / "history.csv", [(10, "val/mAP", 0.1)]), path)
+    (ax,) = figures[0].axes
+    assert (ax.get_xlim()[1] > 10, ax.get_ylim()[1] > 0.1) == (True, True)
+    assert all(tick == int(tick) for tick in ax.get_xticks())
+
+
+def test_a_curve_has_its_colour_whatever_else_there_is(tmp_path, path, figures):
+    alone, both = [(10, "val/loss", 0.1)], [(10, "val/loss", 0.1), (10, "train/loss", 0.2), (5, "train/loss", "inf")]
+    for rows in (alone, both):
+        pictures.learning_curve(write_history(tmp_path / "history.csv", rows), path)
+    colours = [{line.get_label(): line.get_color() for line in figure.axes[0].lines} for figure in figures]
+    assert all(figure.axes[0].get_ylim()[1] > 0.1 for figure in figures)
+    assert colours[0]["val/loss"] == colours[1]["val/loss"] != colours[1]["train/loss"]
 
 
 def test_empty_history(tmp_path):

@@ -19,7 +19,8 @@ HISTORY = "history.csv"
 class HistoryLogger(Logger):
     """`history.csv` with columns step, name, value: one line a number, appended as it comes.
 
-    A resumed run drops the lines after the step it resumes from, since it will write them again.
+    The step is the number of optimizer steps done when the number was had. A resumed run drops the lines after the step
+    it resumes from, since it will write them again.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -53,14 +54,14 @@ class HistoryLogger(Logger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """Drops what was logged at `step` or later by a run that was cut off."""
+        """Drops what was logged after `step` by a run that was cut off."""
         if not self.path.exists():
             return
         with self.path.open(newline="") as file:
             header, *rows = [row for row in csv.reader(file) if len(row) == 3] or [["step", "name", "value"]]
         temporary = self.path.with_suffix(".part")
         with temporary.open("w", newline="") as file:
-            csv.writer(file).writerows([header, *(row for row in rows if row[0].isdigit() and int(row[0]) < step)])
+            csv.writer(file).writerows([header, *(row for row in rows if row[0].isdigit() and int(row[0]) <= step)])
         temporary.replace(self.path)
 
 
@@ -80,7 +81,7 @@ def wandb_logger(project: str, folder: str | Path, run_id: str, **options: Any) 
         )
     os.environ.setdefault("WANDB_SILENT", "true")
     Path(folder).mkdir(parents=True, exist_ok=True)
-    return WandbLogger(
+    logger = WandbLogger(
         project=project,
         save_dir=str(folder),
         id=run_id,
@@ -89,6 +90,8 @@ def wandb_logger(project: str, folder: str | Path, run_id: str, **options: Any) 
         log_model=False,
         **options,
     )
+    logger._wandb_init.pop("anonymous", None)  # Lightning hands it on even if it is not set, and W&B warns of it
+    return logger
 
 
 def logged_in() -> bool:

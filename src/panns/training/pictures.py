@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from panns.drawing import BLUE, GREY, ORANGE, clean, save, short
@@ -36,20 +36,25 @@ def learning_curve(history: str | Path, path: str | Path) -> None:
     """
     curves = read_history(history)
     wanted = {"loss": ("train/loss", "val/loss"), "score": ("val/mAP", "val/accuracy")}
-    panels = {label: known for label, names in wanted.items() if (known := [name for name in names if name in curves])}
+    panels = {label: names for label, names in wanted.items() if any(name in curves for name in names)}
     if not panels:
         raise ValueError(f"{history} has nothing to draw: no train/loss and no val/mAP.")
     figure = Figure(figsize=(6.4, 0.4 + 2.1 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for ax, (label, names) in zip(axes, panels.items(), strict=True):
-        for name, colour in zip(names, (BLUE, ORANGE), strict=False):
-            _curve(ax, *curves[name], name, colour)
+        top = 0.0
+        for name, colour in zip(names, (BLUE, ORANGE), strict=True):
+            if name in curves:
+                steps, values = curves[name]
+                _curve(ax, steps, values, name, colour)
+                top = max(top, values.max(initial=0, where=np.isfinite(values)))
         ax.set_ylabel(label)
-        ax.set_ylim(0, None)
+        ax.set_ylim(0, 1.08 * top or 1)
         ax.legend(frameon=False)
         clean(ax)
     axes[-1].set_xlabel("optimizer step")
-    axes[-1].set_xlim(0, None)
+    axes[-1].set_xlim(0, 1.05 * max(steps.max() for steps, _ in curves.values()) or 1)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     save(figure, path)
 
 

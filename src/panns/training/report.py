@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from panns.data import AudioSetDataModule
 from panns.models.complexity import Size
 from panns.training import pictures
+from panns.training.conclude import conclude
 from panns.training.damage import damaged_clips
 from panns.training.loggers import HISTORY
 from panns.training.media import log_media
@@ -23,8 +24,6 @@ from panns.training.run import Run
 from panns.training.scores import write_scores
 from panns.training.sweep import CONFUSION, write_confusion
 from panns.training.task import TaggingTask
-
-PICTURES = ("learning_curve.png", "per_class_ap.png", "test_per_class_ap.png", "confusion_matrix.png")
 
 
 def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataModule, size: Size) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         if "test" in scores:
             log_test(loggers, results, trainer.global_step)
         log_media(loggers, run.folder, results, rows, task, data)
-        tell(run.folder, results, best)
+        conclude(run.folder, results, scores, best)
     return results
 
 
@@ -89,9 +88,9 @@ def best_checkpoint(trainer: pl.Trainer) -> Path | None:
 
 
 def numbers(scores: dict[str, Any]) -> dict[str, float]:
-    """The scalar scores; one that cannot be had (no class of that kind has positives) is left out."""
+    """The scalar scores; one that cannot be had (no class of that kind has positives) or is infinite is left out."""
     known = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
-    return {name: value for name, value in known.items() if not math.isnan(value)}
+    return {name: value for name, value in known.items() if math.isfinite(value)}
 
 
 def per_class(scores: dict[str, dict[str, Any]], data: AudioSetDataModule) -> list[dict[str, Any]]:
@@ -147,28 +146,3 @@ def draw(
         matrix = scores["val"]["confusion"].numpy()
         write_confusion(names, matrix, folder / CONFUSION)
         pictures.confusion_matrix(names, matrix, folder / "confusion_matrix.png")
-
-
-def tell(folder: Path, results: dict[str, Any], best: Path | None) -> None:
-    """Says how good the model is, and where everything is."""
-    weights = "best checkpoint" if best else "last weights" if results["step"] else "weights as they came"
-    print()
-    for role, note in (("val", weights), ("test", f"test; the same {weights}")):
-        own = {name.removeprefix(f"{role}/"): value for name, value in results.items() if name.startswith(f"{role}/")}
-        if own:
-            shown = (f"{name} {own[name]:.4f}" for name in ("mAP", "mAUC", "d_prime", "accuracy") if name in own)
-            classes = f"{own['num_classes_scored']:.0f} classes with positives"
-            print(f"{'  '.join(shown)}  ({note}; {own['num_clips']:.0f} clips, {classes})")
-    if (damaged := results["damaged_clips"])["clips"]:
-        counts = f"{damaged['clips']:,}, in {damaged['draws']:,} draws"
-        print(f"Training clips that could not be read and were replaced: {counts}; {folder}/damaged_clips*.csv")
-    drawn = [name for name in PICTURES if (folder / name).is_file()]
-    for what, name in (
-        ("scores", "metrics.json"),
-        ("per class", "per_class.csv"),
-        ("history", HISTORY),
-        ("pictures", ", ".join(drawn)),
-        ("checkpoint", str(best.relative_to(folder)) if best else "checkpoints/last.ckpt"),
-    ):
-        if what != "checkpoint" or results["step"]:
-            print(f"  {what:<11}{folder}/{name}")

@@ -120,6 +120,11 @@ class TaggingTask(pl.LightningModule):
         if isinstance(strategy, FullyShardedStrategy):
             shard(self.model, strategy.device_mesh["data_parallel"])
 
+    def on_train_start(self) -> None:
+        """Has the training loss logged once between two validations at least."""
+        trainer = self.trainer
+        trainer.log_every_n_steps = min(trainer.log_every_n_steps, int(trainer.num_training_batches))
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Keys dropout by the batch's first draw: no random state has to outlive a killed run."""
         torch.manual_seed(key(self.seed, "dropout", int(batch.draw[0])))
@@ -145,13 +150,14 @@ class TaggingTask(pl.LightningModule):
         return logits.float().softmax(-1) if self.model.exclusive else logits.float().sigmoid()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Logs the gradient norm and stops on a non-finite loss or gradient, while the weights are still good."""
+        """Logs gradient norm and learning rate; stops on a non-finite loss or gradient, while the weights are good."""
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm  # of sharded gradients
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None  # fp16: skips such steps itself
         self._stop(self._guard.before_step(optimizer, None if scaled else norm, self.trainer.global_step))
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+        if (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0:  # the step that is being made
             self.log("train/grad_norm", norm)
+            self.log("train/lr", optimizer.param_groups[0]["lr"])
 
     def on_validation_start(self) -> None:
         """No validation of a network that a bad batch has gone through."""
@@ -166,9 +172,9 @@ class TaggingTask(pl.LightningModule):
         self._stop(self._guard.settle())
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Logs the learning rate that the step just used."""
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
-            self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        """Says at which step the numbers of this batch are logged."""
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0 or self.trainer.should_stop:
+            self._log_step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collects scores; the clips are counted once whatever the number of devices."""
@@ -183,6 +189,7 @@ class TaggingTask(pl.LightningModule):
         for name, value in self.scores.items():
             if isinstance(value, float | int) and not (isinstance(value, float) and math.isnan(value)):
                 self.log(f"val/{name}", float(value), prog_bar=name in ("mAP", "accuracy"), rank_zero_only=False)
+        self._log_step()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As `validation_step`."""
@@ -218,6 +225,10 @@ class TaggingTask(pl.LightningModule):
             return trainer.max_steps
         data = trainer.datamodule
         return trainer.max_epochs * (data.clips_per_epoch // data.batch_size)
+
+    def _log_step(self) -> None:
+        """Tells the loggers how many optimizer steps are done: Lightning's own count lags behind by the last one."""
+        self.log("step", float(self.trainer.global_step))
 
     def _signal(self, batch: Batch) -> Tensor:
         """-> (B, L) float32 in [-1, 1) at the model's rate."""
