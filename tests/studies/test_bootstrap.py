@@ -134,6 +134,16 @@ def test_seeds_are_averaged_before_the_clips_are_resampled():
     assert np.isnan(one.p[1]), "of one positive nothing is known"
 
 
+def test_a_class_that_no_clip_has_is_left_out_without_a_warning(recwarn):
+    a, b, targets = simulated(np.random.default_rng(5), (2.0, 1.0))
+    targets[:, 0] = False
+    one = gain_of(a, b, targets)
+    assert np.isnan(one.p[0])
+    assert np.isnan(one.per_class[0])
+    assert not np.isnan([*one.p[1:], one.mean.value]).any()
+    assert not recwarn.list
+
+
 def test_a_model_is_no_better_than_itself():
     a, _, targets = simulated(np.random.default_rng(5), (2.0, 2.0))
     one = gain_of(a, a, targets)

@@ -116,12 +116,13 @@ def _class_p(difference: NDArray[np.float64], num_positives: NDArray) -> NDArray
     of few of them the resamples alone are too sure. Their number would also limit p, and so what is left of it after
     a correction for 527 classes.
     """
-    freedom = np.maximum(num_positives - 1, 1)
+    p, tested = np.full(len(num_positives), np.nan), num_positives >= 2
+    positives, value, resampled = num_positives[tested], difference[0, tested], difference[1:, tested]
+    spread = np.nanstd(resampled, axis=0, ddof=1) * np.sqrt(positives / (positives - 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.nanstd(difference[1:], axis=0, ddof=1) * np.sqrt(num_positives / freedom)
-        p = 2 * stats.t.sf(np.abs(difference[0]) / spread, freedom)
-    equal = (difference[0] == 0) & ~(spread > 0)
-    return np.where(num_positives < 2, np.nan, np.where(equal, 1.0, p))
+        of_tested = 2 * stats.t.sf(np.abs(value) / spread, positives - 1)
+    p[tested] = np.where((value == 0) & ~(spread > 0), 1.0, of_tested)
+    return p
 
 
 def _sums(

@@ -39,6 +39,11 @@ def on_audioset(tmp_path_factory):
     return conclude(study, gather(study, find_runs(runs)[0]), 2)
 
 
+def with_cost(row, multi_adds):
+    runs = tuple(replace(run, results=run.results | {"model": {"multi_adds": multi_adds}}) for run in row.row_runs.runs)
+    return replace(row, row_runs=replace(row.row_runs, runs=runs))
+
+
 def points(ax, marker="o"):
     return [tuple(point) for line in ax.lines if line.get_marker() == marker for point in line.get_xydata()]
 
@@ -70,7 +75,14 @@ def test_scores_over_the_axis_and_over_cost(outcome, drawn, tmp_path):
         mean, bins = row.scores["mAP"].value, row.row_runs.row.x
         assert (bins, mean) in points(by_x)
         assert (bins, mean) in points(by_cost)  # these have as many G multi-adds as bins
-    assert by_cost.get_xscale() == "log"
+    near = replace(outcome, rows=outcome.rows[:2])
+    wide = replace(outcome, rows=(outcome.rows[0], with_cost(outcome.rows[1], 900e9)))
+    for some, scale in ((near, "linear"), (wide, "log")):
+        assert pictures.score_by_cost(some, tmp_path / "cost")
+        ax = drawn[-1].axes[0]
+        assert ax.get_xscale() == scale
+        low, high = ax.get_xlim()
+        assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
 
 
 def test_where_there_is_nothing_to_draw_no_file_is_written(made, on_audioset, tmp_path):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from panns.drawing import BLUE, GREY, ORANGE, clean, save_png_and_svg, short
 from panns.labelling import Label, place_labels
@@ -103,12 +103,12 @@ def score_by_cost(outcome: Outcome, stem: Path) -> bool:
                 label="other systems of its Table XI",
             )
     _points(ax, outcome, rows, places)
-    ax.set_xscale("log")
     ax.margins(x=0.16, y=0.12)
-    low, high = ax.get_xlim()
-    ax.set_xticks([tick for tick in (d * 10.0**e for e in range(-4, 4) for d in (1, 2, 5)) if low <= tick <= high])
+    if max(places) / min(places) >= WIDE:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("multiply-adds for a clip, as the paper counts them (G)")
     _finish(figure, ax, outcome, rows, places)
     save_png_and_svg(figure, stem)
