@@ -30,13 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit code: 0, 2 for a mistake of the user (one line on stderr), 130 when interrupted.
+        Exit code: 0, 2 for a mistake of the user (one line on stderr), 130 when interrupted, 141 if nobody reads on.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return run(parse(arguments))
+        code = run(parse(arguments))
+        sys.stdout.flush()  # a reader that is gone shows here at the latest
+        return code
+    except BrokenPipeError:  # the reader has enough, as `head` does; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print(f"panns {chosen}: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130

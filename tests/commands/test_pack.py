@@ -69,3 +69,42 @@ def test_esc10_real_recordings(tmp_path):
         for x, n in ((store.read(row) / 32768, 160000), (truth, 5 * rate))
     ]
     np.testing.assert_allclose(spectrum[0], spectrum[1], atol=1e-5)  # the same below 10 kHz
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [("/proc/x", "/proc/x: No such file or directory; choose a folder"), ("{file}/x", "/x: Not a directory; choose a")],
+)
+def test_a_folder_that_cannot_be_made_is_not_called_a_full_disk(out, says, tmp_path, capsys):
+    make_clip(tmp_path)
+    out = out.format(file=tmp_path / "a.csv")
+    assert main(["pack", "csv", "--manifest", str(tmp_path / "a.csv"), "--out", out, "--jobs", "1"]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "make room" not in error
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path):
+    make_clip(tmp_path)
+    store = tmp_path / "store"
+    assert main(["pack", "csv", "--manifest", str(tmp_path / "a.csv"), "--out", str(store), "--jobs", "1"]) == 0
+    command = f"{sys.executable} -m panns.cli info {store} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_only_what_was_found_is_counted(tmp_path, capsys):
+    make_clip(tmp_path)
+    main(["pack", "csv", "--manifest", str(tmp_path / "a.csv"), "--out", str(tmp_path / "store"), "--jobs", "1"])
+    table = [line.split()[:3] for line in capsys.readouterr().out.splitlines() if line.startswith((" ", "  "))]
+    assert ["packed", "1", "clips"] in table
+    assert ["left", "out", "1"] in table
+    assert ["missing", "1", "listed,"] in table
+    assert ["short", "1", "shorter"] in table
+    assert not any(row[0] in ("silent", "clipped", "unchecked") for row in table)
+
+
+def make_clip(folder):
+    """A manifest of a short clip and of one that is not there."""
+    soundfile.write(folder / "a.wav", noise(2 * RATE), 2 * RATE)
+    (folder / "a.csv").write_text("path,labels\na.wav,dog\ngone.wav,dog\n")

@@ -162,9 +162,10 @@ def test_manifest_with_class_list(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "first line must name the columns"),
+        ("", "an empty file; its first line names the columns, path, labels"),
+        ("\n \n", "an empty file"),
         ("a.wav,dog\nb.wav,cat\n", "first line must name the columns, with path, labels.*found 'a.wav,dog'"),
-        ("path,labels\n", "no rows below the header"),
+        ("path,labels\n", "a header and no rows below it"),
         ("path,labels\na.wav,dog,cat\n", "line 2: 3 fields where the header has 2.*double quotes"),
         ("path,labels,start\na.wav,dog,soon\n", "line 2: start 'soon'"),
         ("path,labels,start,end\na.wav,dog,5,4\n", "line 2: start '5' and end '4'"),
@@ -177,6 +178,38 @@ def test_bad_manifest_is_named(text, says, tmp_path):
     touch(tmp_path, "a.wav")
     with pytest.raises(SourceError, match=rf"own\.csv.*{says}"):
         manifest(tmp_path, text).clips(ImportReport())
+
+
+@pytest.mark.parametrize(
+    ("labels", "joined"),
+    [
+        (["dog|cat"], ["dog|cat"]),
+        (["dog/cat", "dog", "cat"], ["dog/cat"]),
+        (["dog / cat", "dog", "cat + dog;cat"], ["cat + dog", "dog / cat"]),
+        (["Speech/Music", "Speech"], []),
+        (["dog;cat", "dog, cat"], []),
+        (["dog,cat;bird", "dog", "cat"], ["dog,cat"]),
+    ],
+)
+def test_labels_joined_by_another_mark_are_pointed_at(labels, joined, tmp_path):
+    """Only if the parts are labels too, but for a `|`, which no name has; a cell of commas alone is several labels."""
+    rows = [f'{number}.wav,"{label}"' for number, label in enumerate(labels)]
+    touch(tmp_path, *(f"{number}.wav" for number in range(len(labels))))
+    report = ImportReport()
+    manifest(tmp_path, "\n".join(["path,labels", *rows, ""])).clips(report)
+    found = [finding.detail for finding in report.findings if finding.what == "joined_label"]
+    assert found == [f"{label}: separate labels with `;`" for label in joined]
+
+
+def test_an_unknown_label_that_is_two_known_ones_is_pointed_at(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    report = ImportReport()
+    manifest(tmp_path, "path,labels\na.wav,Speech|Dog\nb.wav,Speach\n", class_list="audioset").clips(report)
+    details = [finding.detail for finding in report.findings]
+    assert details == [
+        "not in the class list: Speech|Dog (several labels are separated by `;`)",
+        "not in the class list: Speach",
+    ]
 
 
 def test_missing_manifest_is_named(tmp_path):

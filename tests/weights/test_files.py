@@ -13,7 +13,9 @@ from panns.weights.files import CheckpointError, load_checkpoint
     ("content", "says"),
     [
         (b"", "damaged or no checkpoint"),
-        (b"not a checkpoint", "damaged or no checkpoint"),
+        (b"not a checkpoint", "is a text file, not a checkpoint"),
+        ("# Größe\n\tmAP\r\n".encode(), "is a text file"),
+        (b"\x80\x02}q\x00.", "damaged or no checkpoint"),
         (b"PK\x03\x04 cut off", "damaged or no checkpoint"),
         (b"\n<!DOCTYPE html>\n<html lang=en>", "is a web page"),
     ],
@@ -75,6 +77,8 @@ def test_the_sampler_that_some_released_files_hold(tmp_path, core):
     assert read["sampler"]["queue"] == [1, 0]
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(CheckpointError, match="is a folder: name the checkpoint"):
+        load_checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match=r"no checkpoint .*none\.ckpt"):
         load_checkpoint(tmp_path / "none.ckpt")

@@ -6,6 +6,8 @@ import shutil
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from socket import EAI_AGAIN, EAI_NONAME, gaierror
+from urllib.error import URLError
 
 import pytest
 
@@ -208,3 +210,20 @@ def test_a_bar_in_a_terminal(server, target, monkeypatch, capsys):
     assert "━" in shown
     assert "3.0/3.0 MB" in shown
     assert "cut at" in shown
+
+
+@pytest.mark.parametrize(("code", "have", "tries"), [(EAI_NONAME, 0, 1), (EAI_AGAIN, 0, 1), (EAI_AGAIN, 7, 6)])
+def test_a_host_that_is_not_found_is_said_at_once(code, have, tries, target, monkeypatch):
+    """Unless a part is there: then the name server may only be gone for a moment."""
+    asked = []
+
+    def not_found(*_, **__):
+        asked.append(1)
+        raise URLError(gaierror(code, "no such name"))
+
+    monkeypatch.setattr(module, "urlopen", not_found)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    target.with_name("file.pth.part").write_bytes(CONTENT[:have])
+    with pytest.raises(DownloadError, match="host nowhere.example is not found" if tries == 1 else "connection failed"):
+        download("http://nowhere.example/file.pth", target, MD5, SIZE)
+    assert len(asked) == tries

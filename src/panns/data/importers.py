@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from panns.data.labels import ClassLabel, class_index
+from panns.data.labels import ClassLabel, class_index, looks_joined
 from panns.data.report import ImportReport
 
 
@@ -124,6 +124,8 @@ class ClipList:
         known, unknown = self._sort_out(tuple(labels))
         if unknown or not known:
             detail = f"not in the class list: {'; '.join(unknown)}" if unknown else "no label given"
+            if any(looks_joined(label, self._classes) for label in unknown):
+                detail += " (several labels are separated by `;`)"
             self._report.add("unknown_label" if known else "no_label", clip.id, clip.where, detail)
         if known:
             self.clips.append(clip._replace(labels=known))

@@ -5,6 +5,7 @@ the index. A store without meta.json is unfinished: the same call goes on where 
 uninterrupted run, byte for byte.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -81,15 +82,23 @@ def import_clips(
             _finish(out, meta, clips, journal.records, report, shards)
         journal.path.unlink()
     except OSError as error:
-        raise PackError(
-            f"{out}: {error.strerror or error}; finished clips are kept, make room and run the same command again"
-        ) from error
+        raise _disk_error(out, error) from error
     if not report.packed and part is None:
         if shards is not None:
             shutil.rmtree(shards.folder)
         found = ", ".join(f"{count} {what}" for what, count in report.counts.items() if count)
         raise PackError(f"{out}: not one clip to {plan['command']} ({found}); {out / 'report.csv'} names them")
     return report
+
+
+def _disk_error(out: Path, error: OSError) -> PackError:
+    """What to say where the disk or the folder does not take the store."""
+    full, begun = error.errno in (errno.ENOSPC, errno.EDQUOT), (out / "journal.jsonl").exists()
+    if not (full or begun):
+        where = error.filename or out
+        return PackError(f"{where}: {error.strerror or error}; choose a folder for the store that can be written")
+    kept = f"finished clips are kept, {'make room' if full else 'mend that'} and run the same command again"
+    return PackError(f"{out}: {error.strerror or error}; {kept}")
 
 
 def units(clips: Sequence[Clip]) -> list[list[Clip]]:

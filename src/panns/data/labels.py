@@ -1,13 +1,14 @@
 """Class lists and segment lists: the forms in which AudioSet names its classes, clips and labels."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from importlib import resources
 from pathlib import Path
 from sys import intern
 from typing import NamedTuple
 
 SEGMENTS_SUFFIX = "_segments"
+JOINING = ("|", "/", "+", "&", ":", ",")  # what people put between labels where `;` belongs
 
 
 class LabelError(ValueError):
@@ -96,7 +97,8 @@ def read_segments(path: str | Path) -> list[Segment]:
             ) from error
         segments.append(segment)
     if not segments:
-        raise LabelError(f'{path}: no segments in this file; expected lines `id, start, end, "mid,mid"`')
+        found = "only comments" if any(line.strip() for line in lines) else "an empty file"
+        raise LabelError(f'{path}: {found}, no segments; expected lines `id, start, end, "mid,mid"`')
     return segments
 
 
@@ -117,6 +119,15 @@ def write_segments(path: str | Path, rows: Iterable[Segment]) -> None:
 def split_name(path: str | Path) -> str:
     """Name of the split that a segment list holds: `eval_segments.csv` -> `eval`."""
     return Path(path).stem.removesuffix(SEGMENTS_SUFFIX)
+
+
+def looks_joined(label: str, known: Container[str]) -> bool:
+    """Whether a label looks like several, joined by something else than the `;` that separates them."""
+    for mark in JOINING:
+        parts = [part.strip() for part in label.split(mark)]
+        if len(parts) > 1 and all(parts) and (mark == "|" or all(part in known for part in parts)):
+            return True
+    return False
 
 
 def read_lines(path: str | Path) -> list[str]:

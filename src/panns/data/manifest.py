@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from panns.data.importers import Clip, ClipList, SourceError
-from panns.data.labels import ClassLabel, audioset_classes, class_index, read_classes
+from panns.data.labels import ClassLabel, audioset_classes, class_index, looks_joined, read_classes
 from panns.data.report import ImportReport
 from panns.data.tables import LINE, read_ast, read_rows, split_labels
 
@@ -86,6 +86,9 @@ class ManifestSource:
         clips, names = ClipList(self.classes, report), class_index(self.classes)
         for column in sorted(set(self._rows[0]) - {*self.COLUMNS, LINE}):
             report.add("ignored_column", "", self.manifest, f"{column}: read are {', '.join(self.COLUMNS)}")
+        for label in [] if self.class_list is not None else sorted(names):
+            if looks_joined(label, names):
+                report.add("joined_label", "", self.manifest, f"{label}: separate labels with `;`")
         for row in self._rows:
             path = os.path.normpath(self.folder / row["path"])
             cut = self._cut(row)

@@ -2,7 +2,6 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +30,7 @@ KEPT = {
     "upsampled": "source rate below the store's: nothing above half the source rate",
     "label_differs": "has other labels in its source: those of the official list are stored",
     "unknown_label": "a label is not in the class list: the others are kept",
+    "joined_label": "a label that looks like several and is taken for one: separate labels with `;`",
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT
@@ -92,15 +92,12 @@ def read_report(path: Path) -> ImportReport:
 
 
 def print_counts(counts: dict[str, int], console: Console | None = None) -> None:
-    """Print the counts of a report as a table."""
+    """Print the counts of a report as a table: what is left out and what is kept with something to know, if any is."""
     table = Table("", Column("clips", justify="right"), "what it means", box=None)
     table.add_row("packed", f"{counts['packed']:,}", "clips in the store")
     for title, kinds in (("left out", LEFT_OUT), ("in the store, but", UNCHECKED | KEPT)):
-        _add_section(table, title, [(what, counts.get(what, 0), kinds[what]) for what in kinds])
+        found = {what: count for what in kinds if (count := counts.get(what, 0))}
+        table.add_row(title, f"{sum(found.values()):,}", "in all" if found else "none")
+        for what, count in found.items():
+            table.add_row(f"  {what.replace('_', ' ')}", f"{count:,}", kinds[what])
     (console or Console()).print(table)
-
-
-def _add_section(table: Table, title: str, rows: Iterable[tuple[str, int, str]]) -> None:
-    table.add_row(f"{title}:")
-    for what, count, meaning in rows:
-        table.add_row(f"  {what.replace('_', ' ')}", f"{count:,}", meaning, style="bold" if count else "dim")

@@ -29,6 +29,8 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
         SourceError: no rows, a column missing, or a row with more or fewer fields than the header.
     """
     lines = read_lines(path)
+    if not any(line.strip() for line in lines):
+        raise SourceError(f"{path}: an empty file; its first line names the columns, {', '.join(required)}, ...")
     delimiter = next((d for d in DELIMITERS if set(required) <= set(_cells(lines[0], d))), ",")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in next(reader, [])]
@@ -49,7 +51,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
         empty = False
         yield dict(zip(header, (field.strip() for field in fields), strict=True)) | {LINE: str(reader.line_num)}
     if empty:
-        raise SourceError(f"{path}: no rows below the header; list one clip a line")
+        raise SourceError(f"{path}: a header and no rows below it; list one clip a line")
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 NUMBERS = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
+TEXT = {*b"\t\n\r\f", *range(32, 127), *range(128, 256)}  # what UTF-8 text is made of
 
 
 class CheckpointError(ValueError):
@@ -22,7 +23,8 @@ def load_checkpoint(path: Path) -> Any:
         CheckpointError: there is no such file, or it is not a checkpoint.
     """
     if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint {path}.")
+        what = f"{path} is a folder: name the checkpoint" if path.is_dir() else f"There is no checkpoint {path}"
+        raise CheckpointError(f"{what}.")
     try:
         with torch.serialization.safe_globals(_arrays()):
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -44,6 +46,8 @@ def _what_it_is(path: Path, error: Exception) -> str:
         start = file.read(512).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html")):
         return "is a web page, not a checkpoint: download the file itself"
+    if start and all(byte in TEXT for byte in start):
+        return "is a text file, not a checkpoint"
     reason = re.sub(r"\s+", " ", str(error))
     if found := re.search(r"[Uu]nsupported (?:global: )?(?:GLOBAL|class) (\S+)", reason):
         return (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from panns.models import AudioTagger
-from panns.models.released import convert_released
+from panns.models.released import convert_released, recognise
+from panns.weights.catalog import released_files
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
 
@@ -47,13 +48,22 @@ def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
         try:
             ours, report = convert_released(state, model)
         except ValueError as error:
-            raise CheckpointError(f"{weights.path}: {error}") from error
+            raise CheckpointError(f"{weights.path}: {error}{_right_model(state)}") from error
     else:
         ours, report = _of_same_model(state, model, weights), None
     fresh = tuple(model.load_state_dict(ours, strict=False).missing_keys)
     if not fresh and not model.classes:
         model.classes, model.exclusive = list(weights.classes), weights.exclusive
     return Loaded(weights, words, fresh, report.dropped if report else ())
+
+
+def _right_model(released: Mapping[str, Tensor]) -> str:
+    """Which model released weights are for, if they were released for one."""
+    name = recognise(released).lower()
+    preset = next(
+        (file.preset for file in released_files().values() if file.name.lower().startswith(f"{name}_map")), None
+    )
+    return f" The model of that name is {preset}." if preset else ""
 
 
 def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:

@@ -14,9 +14,12 @@ from http.client import HTTPException
 from importlib.metadata import version
 from io import FileIO
 from pathlib import Path
+from socket import EAI_AGAIN, gaierror
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from panns.weights.catalog import MIRROR
 from panns.weights.progress import Transfer
 
 CHUNK = 1 << 18
@@ -132,6 +135,10 @@ def _attempt(url: str, part: Path, size: int | None, transfer: Transfer) -> str 
         return None
     except (URLError, HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, gaierror) and not (reason.errno == EAI_AGAIN and have):  # in the midst, it may come back
+            mirror = f"correct {MIRROR}, or " if os.environ.get(MIRROR) else ""
+            host = f"the host {urlsplit(url).hostname} is not found ({reason.strerror})"
+            raise DownloadError(f"{url}: {host}; {mirror}see to the network.") from error
         raise _Cut(f"the connection failed ({getattr(reason, 'strerror', None) or repr(reason)})") from error
 
 
