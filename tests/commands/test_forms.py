@@ -108,4 +108,4 @@ def test_help_says_what_each_form_is(command, capsys):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     listed = re.findall(r"^    ([a-z0-9-]+)\s", capsys.readouterr().out, re.MULTILINE)
-    assert listed == [*(FORMS if command == "pack" else IN_PLACE), "ast", "csv", "esc50"]
+    assert listed == [*(FORMS if command == "pack" else IN_PLACE), "ast", "lhotse", "csv", "esc50"]

@@ -65,7 +65,7 @@ def test_folders_are_walked_and_reports_what_fits_no_clip(tmp_path):
     report = ImportReport()
     listed = {clip_id: Segment(clip_id, 30.0, 40.0, (SPEECH,)) for clip_id in ("one", "two")}
     found = match_entries(AudioFolder(tmp_path).entries(report), listed, report)
-    assert {clip_id: path for clip_id, (path, _) in found.items()} == {
+    assert {clip_id: entry.path for clip_id, entry in found.items()} == {
         "one": str(tmp_path / "a/one_30.flac"),
         "two": str(tmp_path / "two_30000.MP3"),
     }

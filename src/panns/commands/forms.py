@@ -11,6 +11,7 @@ from panns.data.esc50 import Esc50Source
 from panns.data.forms.archives import Archives
 from panns.data.forms.ast_json import AstManifests
 from panns.data.forms.folder import AudioFolder
+from panns.data.forms.lhotse import LhotseManifests
 from panns.data.importers import Source
 from panns.data.manifest import ManifestSource
 
@@ -40,6 +41,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files", nargs="+", type=Path, required=True, metavar="PATH", help="files, or folders searched for them"
     )
+
+
+def _add_lhotse(parser: argparse.ArgumentParser) -> None:
+    _add_files(parser)
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="where the audio is now, if not where they say")
 
 
 def _add_ast(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +79,10 @@ def _folders(args: argparse.Namespace) -> Holding:
 
 def _ast(args: argparse.Namespace) -> Holding:
     return AstManifests(args.json, args.audio)
+
+
+def _lhotse(args: argparse.Namespace) -> Holding:
+    return LhotseManifests(args.files, args.audio)
 
 
 def _archives(args: argparse.Namespace) -> Holding:
@@ -140,6 +150,11 @@ FORMS = {
         in_place=False,
     ),
     "ast": Form("AudioSet: the JSON manifests of AST and its relatives", _add_ast, partial(_audioset, _ast)),
+    "lhotse": Form(
+        "AudioSet: lhotse's manifests of cuts, or of recordings and supervisions (icefall)",
+        _add_lhotse,
+        partial(_audioset, _lhotse),
+    ),
     "csv": Form(
         "own data: a table with columns path,labels[,start,end][,fold or split], or JSON as AST's",
         _add_manifest,

@@ -21,7 +21,7 @@ _START_END = re.compile(r"(.+)_(\d+(?:\.\d+)?)[-_]\d+(?:\.\d+)?")
 
 
 class Entry(NamedTuple):
-    """One audio file of a holding, cut out of its video already.
+    """One clip of a holding: an audio file cut out of its video already, or a part of one.
 
     Attributes:
         names: what may say which clip it is, the best first: file names without extension, ids.
@@ -29,6 +29,7 @@ class Entry(NamedTuple):
         place: where in that.
         mids: its labels by the holding, None if that has none. They are compared, never used.
         all_mids: whether `mids` are all of its labels, or one of them.
+        cut: (start, end) in seconds within its audio; None for all of it.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class Entry(NamedTuple):
     place: Place | None = None
     mids: tuple[str, ...] | None = None
     all_mids: bool = True
+    cut: tuple[float, float | None] | None = None
 
     @property
     def where(self) -> str:
@@ -101,29 +103,27 @@ class AudioSetSource:
         found = match_entries(
             self.holding.entries(report), {key: segment for key, (_, segment) in listed.items()}, report
         )
-        loose = all(place is None for _, place in found.values())
+        loose = all(entry.place is None for entry in found.values())
         for clip_id in listed if loose else found:
             if clip_id in found:
                 split, segment = listed[clip_id]
-                file, place = found[clip_id]
-                clips.add(Clip(clip_id, file, split, (), round(segment.start * 1000), None, place), segment.mids)
+                entry, start_ms = found[clip_id], round(segment.start * 1000)
+                clips.add(Clip(clip_id, entry.path, split, (), start_ms, entry.cut, entry.place), segment.mids)
         for clip_id in listed:
             if clip_id not in found:
                 report.add("missing", clip_id)
         return clips.clips
 
 
-def match_entries(
-    entries: Iterator[Entry], listed: Mapping[str, Segment], report: ImportReport
-) -> dict[str, tuple[str, Place | None]]:
-    """Path and place of each clip, in the order of the entries.
+def match_entries(entries: Iterator[Entry], listed: Mapping[str, Segment], report: ImportReport) -> dict[str, Entry]:
+    """The entry of each clip, in the order of the entries.
 
     Args:
         listed: the clips, by id.
         report: receives second files of a clip (`duplicate`), files of no clip (`unlisted`) and other labels
             (`label_differs`).
     """
-    found: dict[str, tuple[str, Place | None]] = {}
+    found: dict[str, Entry] = {}
     for entry in entries:
         clip_id, start = match_names(entry.names, listed)
         if clip_id is None:
@@ -132,9 +132,9 @@ def match_entries(
             detail = f"starts at {start:g}, the list says {listed[clip_id].start:g} s"
             report.add("unlisted", clip_id, entry.where, detail)
         elif clip_id in found:
-            report.add("duplicate", clip_id, entry.where, f"first seen as {where(*found[clip_id])}")
+            report.add("duplicate", clip_id, entry.where, f"first seen as {found[clip_id].where}")
         else:
-            found[clip_id] = entry.path, entry.place
+            found[clip_id] = entry
             _compare_labels(clip_id, entry, listed[clip_id].mids, report)
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panns.data.audioset import Entry
+from panns.data.forms.files import find_audio
 from panns.data.importers import SourceError
 from panns.data.report import ImportReport
 from panns.data.tables import read_ast
@@ -35,7 +36,7 @@ class AstManifests:
         first, found = "", False
         for manifest in self.manifests:
             for item in read_ast(Path(manifest)):
-                path, first = self._where(item.path, Path(manifest)), first or item.path
+                path, first = find_audio(item.path, Path(manifest), self.folder), first or item.path
                 if path is not None:
                     found = True
                     mids = tuple(mid.strip() for mid in item.labels.split(",") if mid.strip())
@@ -44,9 +45,3 @@ class AstManifests:
             raise SourceError(
                 f"{self.manifests[0]}: none of its files is there, the first is {first}; --audio says where they are"
             )
-
-    def _where(self, path: str, manifest: Path) -> Path | None:
-        places = [Path(path), Path(manifest.parent, path)]
-        if self.folder is not None:
-            places = [Path(self.folder, path.lstrip("/")), Path(self.folder, Path(path).name)]
-        return next((place for place in places if place.is_file()), None)

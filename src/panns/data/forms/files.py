@@ -35,3 +35,16 @@ def walk(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
         for name in sorted(names):
             if name.lower().endswith(endings):
                 yield Path(root, name)
+
+
+def find_audio(path: str, manifest: Path, folder: Path | None) -> Path | None:
+    """The audio file that a manifest names, if it is there.
+
+    Args:
+        manifest: beside which relative paths start.
+        folder: where the audio is now, if it has moved: the path is taken from there, as it is or by file name.
+    """
+    places = [Path(path), Path(manifest.parent, path)]
+    if folder is not None:
+        places = [Path(folder, path.lstrip("/")), Path(folder, Path(path).name)]
+    return next((place for place in places if place.is_file()), None)
