@@ -9,7 +9,7 @@ import pytest
 from panns.data.report import KINDS
 
 ROOT = Path(__file__).parents[1]
-NAMES = "|".join([*KINDS, "packed", "pack", "train", "rank", "last", "s", "'clips'"])
+NAMES = "|".join([*KINDS, "packed", "pack", "none", "train", "rank", "last", "s", "'clips'"])
 VALUE = re.compile(rf"\W*({NAMES}|[\d.,:\]]*%?|\S*(/|\.py)\S*|(clip|Client)\S*)\W*")  # names, numbers, paths, ids
 FOREIGN = (  # what the system and other packages say within our messages
     "No such file or directory",

@@ -88,7 +88,7 @@ def test_sampled_check_is_the_default_for_packs_in_place_and_is_said(tmp_path, c
     assert main([*arguments, "--out", str(tmp_path / "sample"), "--clip-seconds", "1"]) == 0
     assert re.search(r"unchecked +9 +never read", capsys.readouterr().out)
     assert main([*arguments, "--out", str(tmp_path / "all"), "--clip-seconds", "1", "--check", "all"]) == 0
-    assert re.search(r"unchecked +0 ", capsys.readouterr().out)
+    assert "unchecked" not in capsys.readouterr().out
     assert np.count_nonzero(ClipStore.open(tmp_path / "all").crc32) == 10
 
 
