@@ -28,7 +28,21 @@ def test_a_window_counts_by_its_highest_score(tmp_path):
     with torch.inference_mode():
         parts = [model.probabilities(torch.from_numpy(noise[a:b])[None])[0] for a, b in ((0, 32000), (32000, 80000))]
     np.testing.assert_allclose(tag(model, noise, 32000), torch.stack(parts).amax(0).numpy(), atol=1e-6)
-    assert tag(model, noise[:100], 32000).shape == (3,)  # shorter than the model's shortest clip
+
+
+@pytest.mark.parametrize("dial", ["refuse", "zeros", "repeat"])
+def test_a_clip_shorter_than_the_model_takes_is_filled_up_as_the_model_says(dial, tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt", short_clips=dial)
+    model = load(tmp_path / "a.ckpt")
+    short = (0.1 * np.random.default_rng(0).standard_normal(100)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", short, 32000, subtype="FLOAT")
+    filled = np.resize(short, model.min_samples)
+    if dial != "repeat":
+        filled[100:] = 0
+    with torch.inference_mode():
+        best = model.probabilities(torch.from_numpy(filled)[None])[0].max()
+    assert main(["tag", str(tmp_path / "a.ckpt"), str(tmp_path / "a.wav"), "--top", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == f"{best:.3f}"
 
 
 def test_the_command_prints_classes_by_score(tmp_path, capsys):

@@ -138,10 +138,10 @@ def test_shard_that_lost_its_last_bytes_in_a_power_cut(noisy, tmp_path, monkeypa
 
 def test_stopped_while_the_index_is_written(noisy, tmp_path, monkeypatch):
     make(pack, noisy, tmp_path / "whole", **SMALL)
-    rename = Path.rename
-    for name in ("index.tmp", "meta.json.tmp"):
-        stop = partial(lambda last, path, to: stopped() if path.name == last else rename(path, to), name)
-        make_stopped(monkeypatch, Path, "rename", lambda path, to, stop=stop: stop(path, to), noisy, tmp_path / "out")
+    for how, name in (("rename", "index.tmp"), ("replace", ".meta.json.part")):
+        stop = partial(lambda do, last, path, to: stopped() if path.name == last else do(path, to), getattr(Path, how))
+        step = partial(stop, name)
+        make_stopped(monkeypatch, Path, how, lambda path, to, step=step: step(path, to), noisy, tmp_path / "out")
     make(pack, noisy, tmp_path / "out", **SMALL)
     assert same_folders(tmp_path / "whole", tmp_path / "out")
 

@@ -8,26 +8,9 @@ from pathlib import Path
 import pytest
 
 from mirror import CONTENT, say, serve
-from panns.weights.cache import cache_dir, fetch, locate
+from panns.cache_folder import cache_dir
+from panns.weights.cache import fetch, locate
 from panns.weights.transfer import DiskError, DownloadError
-
-
-@pytest.mark.parametrize(
-    ("env", "folder"),
-    [
-        ({"PANNS_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "/a"),
-        ({"XDG_CACHE_HOME": "/b"}, "/b/panns"),
-        ({"XDG_CACHE_HOME": "relative, so to be ignored"}, "/home/x/.cache/panns"),
-        ({"XDG_CACHE_HOME": "", "PANNS_CACHE": ""}, "/home/x/.cache/panns"),
-        ({"PANNS_CACHE": "~/weights"}, "/home/x/weights"),
-    ],
-)
-def test_folder(env, folder, monkeypatch):
-    for name in ("PANNS_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in ({"HOME": "/home/x"} | env).items():
-        monkeypatch.setenv(name, value)
-    assert cache_dir() == Path(folder)
 
 
 def test_fetched_once(server, released):

@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from panns.weights.cache import CACHE, cache_dir, fetch
+from panns.cache_folder import CACHE, cache_dir
+from panns.weights.cache import fetch
 from panns.weights.catalog import MIRROR, ReleasedFile, released_file, released_files
 from panns.weights.transfer import DownloadError
 

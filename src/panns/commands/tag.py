@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the highest classes of each file; a file that cannot be heard is named, and the others are gone on with."""
     model = fold_batch_norms(_model(args.model))
+    if model.short_clips == "refuse":  # a choice for training: here every file is heard
+        model.short_clips = "zeros"
     unheard = 0
     for path in args.files:
         try:
@@ -63,12 +65,11 @@ def _model(name: str) -> AudioTagger:
 def tag(model: AudioTagger, waveform: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     """(L,) in [-1, 1] -> (K,) probabilities, each the highest over windows of `window` samples.
 
-    A rest shorter than half a window is heard together with the window before it.
+    A rest shorter than half a window is heard together with the window before it, and what is shorter than the model
+    takes as `model.short_clips` says.
     """
     edges = [*range(0, max(len(waveform) - window // 2, 1), window), len(waveform)]
     scores = []
     for start, end in pairwise(edges):
-        clip = torch.from_numpy(waveform[start:end])[None]
-        missing = max(model.min_samples - clip.shape[1], 0)
-        scores.append(model.probabilities(torch.nn.functional.pad(clip, (0, missing)))[0])
+        scores.append(model.probabilities(torch.from_numpy(waveform[start:end])[None])[0])
     return torch.stack(scores).amax(0).numpy()

@@ -167,6 +167,6 @@ def examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
         raise LeftOut("silent", f"{len(samples)} zero samples")
     if len(samples) < form.clip_samples:
         findings.append(("short", f"{len(samples) / form.sample_rate:.3f} s"))
-    clipped = np.count_nonzero((samples == 32767) | (samples <= -32767))
+    clipped = codecs.num_clipped(samples)
     if clipped >= CLIPPED_SAMPLES:
         findings.append(("clipped", f"{clipped} samples at full scale"))

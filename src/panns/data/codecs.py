@@ -39,6 +39,11 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
 
 
+def num_clipped(samples: np.ndarray) -> int:
+    """Samples at full scale, of int16 ones."""
+    return int(np.count_nonzero((samples == 32767) | (samples <= -32767)))
+
+
 def decode(payload: bytes, codec: int) -> np.ndarray:
     """Payload of a mono clip -> int16 (frames,).
 

@@ -1,12 +1,12 @@
 """One clip to one clip of a store, made anew: what runs in the worker processes of `pack`."""
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from zlib_ng import zlib_ng
 
 from panns.data import codecs
 from panns.data.clip_audio import (
@@ -46,7 +46,7 @@ def pack_clip(form: ClipForm, clip: Clip, audio: Audio | ReadError) -> Outcome:
         payload = codecs.encode_flac(samples, form.sample_rate)
     elif form.codec == codecs.S16LE:
         payload, offset = codecs.encode_wav(samples, form.sample_rate), codecs.WAV_HEADER_BYTES
-    crc32 = zlib.crc32(payload[offset:])
+    crc32 = zlib_ng.crc32(payload[offset:])
     return Outcome(clip.id, findings, payload, offset, len(payload) - offset, form.codec, len(samples), crc32)
 
 

@@ -11,6 +11,8 @@ from typing import IO
 
 import numpy as np
 
+from panns.writing import written_whole
+
 CLIP_COLUMNS = {  # one row a clip
     "split": "u1",  # position in meta["splits"]
     "file": "u4",  # position in `path`
@@ -74,10 +76,8 @@ def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
     (root / "meta.json").unlink(missing_ok=True)  # without it, there is no store while the index is exchanged
     shutil.rmtree(root / "index", ignore_errors=True)
     temporary.rename(root / "index")
-    with (root / "meta.json.tmp").open("w", encoding="utf-8") as file:
+    with written_whole(root / "meta.json") as file:
         file.write(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
-        _flush(file)
-    (root / "meta.json.tmp").rename(root / "meta.json")
 
 
 def file_hash(content: bytes) -> str:

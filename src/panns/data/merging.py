@@ -25,7 +25,7 @@ from panns.data.store import ClipStore
 from panns.data.store_files import FORMAT
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
-OWN = {"index", "index.tmp", "meta.json.tmp", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
+OWN = {"index", "index.tmp", ".meta.json.part", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
 MAX_SHOWN = 5  # names in a message
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from panns.data.store_files import StoreError
+from panns.writing import written_whole
 
 QUARANTINE = "quarantine.csv"
 HEADER = ["id", "why"]
@@ -39,10 +40,8 @@ def write_quarantine(root: Path, entries: Mapping[str, str]) -> None:
     if not entries:
         path.unlink(missing_ok=True)
         return
-    temporary = path.with_name(f".{QUARANTINE}.part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([HEADER, *sorted(entries.items())])
-    temporary.replace(path)
 
 
 def ids_fingerprint(ids: Iterable[bytes]) -> dict[str, int | str]:

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from panns.cache_folder import cache_dir
 from panns.data.index import COLUMNS, file_hash, load_columns
 from panns.data.nearby import NearbyClips
 from panns.data.quarantine import QUARANTINE
 from panns.data.remote import Range, RemoteError, RemoteFolder
 from panns.data.store import READING, ClipError, ClipStore
 from panns.data.store_files import StoreError, parse_meta
+from panns.writing import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +138,7 @@ class RemoteClipStore(ClipStore):
 
 def cache_folder(cache: str | Path | None) -> Path:
     """Where copies of remote stores go."""
-    return Path(cache or os.environ.get("PANNS_CACHE") or "~/.cache/panns").expanduser()
+    return Path(cache).expanduser() if cache else cache_dir()
 
 
 def _again(remote: RemoteFolder, root: Path, max_bytes: int | None) -> RemoteClipStore:
@@ -194,8 +196,5 @@ def _copy_column(remote: RemoteFolder, path: Path, wanted: str) -> None:
             f"{remote.url}/index/{path.name}: not the file that meta.json was written with; copy the store there "
             "again, meta.json last"
         )
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
+    with written_whole(path, "wb") as file:
         file.write(content)
-        os.fsync(file.fileno())
-    temporary.replace(path)

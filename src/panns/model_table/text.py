@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from panns.model_table.rows import Row
+from panns.writing import written_whole
 
 START, END = "<!-- model-table -->", "<!-- /model-table -->"
 UNUSED = "†"  # marks parameters without those that the released class has and never uses
@@ -82,9 +83,8 @@ def write_between_markers(text: str, path: Path) -> None:
         ModelTableError: If the file does not have the two markers, once each and in this order.
     """
     before, after = around_markers(path)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(f"{before}{START}\n{text}\n{END}{after}")
-    temporary.replace(path)
+    with written_whole(path) as file:
+        file.write(f"{before}{START}\n{text}\n{END}{after}")
 
 
 def around_markers(path: Path) -> tuple[str, str]:

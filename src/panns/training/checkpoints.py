@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from panns.data import StoreError
 from panns.training.loggers import HistoryLogger
 from panns.weights.files import load_checkpoint
+from panns.writing import written_whole
 
 LAST = "last.ckpt"
 NEARLY_NONE = 2**20  # bytes left on a disk: torch.save says of a full one that some position is unexpected
@@ -42,13 +43,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            with temporary.open("wb") as file:
+            with written_whole(target, "wb") as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
         except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
             why = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
             if shutil.disk_usage(target.parent).free < NEARLY_NONE:
@@ -57,8 +54,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"Could not write the checkpoint {target} ({why}); the one before it is untouched. Make room and run "
                 "the same command again: it goes on from that."
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | os.PathLike, map_location: Any = None, weights_only: bool | None = None

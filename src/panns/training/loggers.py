@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only
 
+from panns.writing import written_whole
+
 HISTORY = "history.csv"
 
 
@@ -59,10 +61,8 @@ class HistoryLogger(Logger):
             return
         with self.path.open(newline="") as file:
             header, *rows = [row for row in csv.reader(file) if len(row) == 3] or [["step", "name", "value"]]
-        temporary = self.path.with_suffix(".part")
-        with temporary.open("w", newline="") as file:
+        with written_whole(self.path, newline="") as file:
             csv.writer(file).writerows([header, *(row for row in rows if row[0].isdigit() and int(row[0]) <= step)])
-        temporary.replace(self.path)
 
 
 def wandb_logger(project: str, folder: str | Path, run_id: str, **options: Any) -> WandbLogger:

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from panns.training.checkpoints import LAST
 from panns.weights.files import CheckpointError, load_checkpoint
 from panns.weights.loading import differences
+from panns.writing import written_whole
 
 SCIENCE = (
     "model",
@@ -158,9 +159,9 @@ class Run:
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Writes metrics.json, whole or not at all."""
-        temporary = self.folder / f".{RESULTS}.part"
-        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
-        temporary.replace(self.folder / RESULTS)
+        text = json.dumps(results, indent=2, allow_nan=False)
+        with written_whole(self.folder / RESULTS) as file:
+            file.write(f"{text}\n")
 
     def __enter__(self) -> "Run":
         return self

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from panns.data.store import ClipStore
+from panns.writing import written_whole
 
 
 def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> None:
@@ -24,7 +25,5 @@ def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> 
     rows = scored["index"].numpy()
     counts, labels = store.labels_of(rows)
     pointers = np.concatenate([[0], np.cumsum(counts)])
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    with written_whole(path, "wb") as file:
         np.savez(file, id=store.id[rows], scores=scored["scores"].numpy(), label_ptr=pointers, label_idx=labels)
-    temporary.replace(path)

@@ -1,6 +1,5 @@
-"""The folder that released files are kept in."""
+"""Released files, kept in the folder for copies."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,18 +7,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from panns.cache_folder import cache_dir
 from panns.weights.catalog import RELEASED, ReleasedFile, released_file
 from panns.weights.transfer import DownloadError, disk_error, download, md5_of
-
-CACHE = "PANNS_CACHE"  # environment variable: the folder
-
-
-def cache_dir() -> Path:
-    """$PANNS_CACHE, else $XDG_CACHE_HOME/panns, else ~/.cache/panns."""
-    if own := os.environ.get(CACHE):
-        return Path(own).expanduser()
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "panns"
 
 
 def locate(source: str | Path, preset: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from panns.data.index import COLUMNS
 from panns.data.store_files import StoreError
 from panns.data.verification.clips import file_sha256
+from panns.writing import written_whole
 
 CHECKSUMS = "SHA256SUMS"
 INDEX_FILES = ("meta.json", *(f"index/{name}.npy" for name in COLUMNS))
@@ -42,10 +43,9 @@ def read_checksums(root: Path) -> dict[str, str]:
 def write_checksums(root: Path, sums: Mapping[str, str]) -> None:
     """Replace the file, in one step."""
     path = root / CHECKSUMS
-    temporary = path.with_name(f".{CHECKSUMS}.part")
     text = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(sums.items()))
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-    temporary.replace(path)
+    with written_whole(path, errors="surrogateescape") as file:
+        file.write(text)
 
 
 def index_checksums(root: Path) -> dict[str, str]:

@@ -5,7 +5,6 @@ A fault is an answer, not an exception: one bad clip among two million must not 
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from zlib_ng import zlib_ng
 
 from panns.data.clip_audio import CLIPPED_SAMPLES
+from panns.data.codecs import num_clipped
 from panns.data.store import ClipError, ClipStore
 from panns.data.verification.first_crc32 import read_crc32
 
@@ -82,7 +83,7 @@ def clip_faults(store: ClipStore, row: int, first_crc32: int, seen_crc32: list[t
     try:
         payload = store.read_payload(row)
         if store.crc32[row] == 0:
-            crc32 = zlib.crc32(payload)
+            crc32 = zlib_ng.crc32(payload)
             if first_crc32 not in (0, crc32):
                 yield "damaged", "the bytes are not those that were first read (crc32 differs)"
                 return
@@ -98,10 +99,8 @@ def _sample_faults(samples: np.ndarray) -> Iterator[Fault]:
     low, high = (int(samples.min()), int(samples.max())) if len(samples) else (0, 0)
     if low == high:
         yield ("constant", f"{len(samples)} samples of {low}") if low else ("silent", f"{len(samples)} zero samples")
-    elif high == 32767 or low <= -32767:
-        clipped = np.count_nonzero((samples == 32767) | (samples <= -32767))
-        if clipped >= CLIPPED_SAMPLES:
-            yield "clipped", f"{clipped} samples at full scale"
+    elif (high == 32767 or low <= -32767) and (clipped := num_clipped(samples)) >= CLIPPED_SAMPLES:
+        yield "clipped", f"{clipped} samples at full scale"
 
 
 def file_sha256(path: Path) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from panns.writing import written_whole
+
 Crc32 = npt.NDArray[np.uint32]
 PLACE = ("id", "file", "offset", "nbytes")  # columns that say which bytes are meant
 
@@ -34,7 +36,5 @@ def write_crc32(path: Path, crc32: Crc32) -> None:
             former.unlink()
     if not crc32.any():
         return
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    with written_whole(path, "wb") as file:
         np.save(file, crc32, allow_pickle=False)
-    temporary.replace(path)

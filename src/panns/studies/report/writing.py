@@ -15,6 +15,7 @@ from panns.studies.report.result_sections import class_names
 from panns.studies.report.run_sections import Source, link
 from panns.studies.report.sections import sections
 from panns.studies.statistics import false_discovery
+from panns.writing import written_whole
 
 RESULTS, CLASS_GAINS = "results.csv", "class_gains.csv"
 COSTS = ("parameters", "macs", "multi_adds")
@@ -114,7 +115,5 @@ def _csv(rows: Sequence[dict[str, object]]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as file:
+        file.write(text)
