@@ -14,7 +14,7 @@ from runs import ROOT
         ("model=cnn14,cn14", "There is no model=cn14. Did you mean model=cnn14?"),
         ("augmentation=mixup_specaug", "Did you mean augmentation=mixup_specaugment?"),
         ("model/frontend=wave", "Choices: logmel, raw, wavegram, wavegram_logmel."),
-        ("experiment=demmo", "Did you mean experiment=demo? Choices: demo, demo_long, esc50_scratch, paper_cnn14."),
+        ("experiment=demmo", "Did you mean experiment=demo? Choices: architectures,"),
         ("hydra/launcher=slurn", "Did you mean hydra/launcher=slurm?"),
         ("data=loading", "There is no data=loading. Choices: audioset_balanced,"),
         ("logger=null", "a choice is left away by ~logger"),

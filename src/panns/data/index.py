@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 CLIP_COLUMNS = {  # one row a clip
     "split": "u1",  # position in meta["splits"]

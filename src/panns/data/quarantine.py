@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from panns.data.store_files import StoreError
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 QUARANTINE = "quarantine.csv"
 HEADER = ["id", "why"]

@@ -20,7 +20,7 @@ from panns.data.quarantine import QUARANTINE
 from panns.data.remote import Range, RemoteError, RemoteFolder
 from panns.data.store import READING, ClipError, ClipStore
 from panns.data.store_files import StoreError, parse_meta
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 log = logging.getLogger(__name__)
 

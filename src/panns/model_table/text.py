@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from panns.model_table.rows import Row
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 START, END = "<!-- model-table -->", "<!-- /model-table -->"
 UNUSED = "†"  # marks parameters without those that the released class has and never uses

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from panns.data import StoreError
 from panns.training.loggers import HistoryLogger
 from panns.weights.files import load_checkpoint
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 LAST = "last.ckpt"
 NEARLY_NONE = 2**20  # bytes left on a disk: torch.save says of a full one that some position is unexpected

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_info, rank_zero_only
 
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 HISTORY = "history.csv"
 

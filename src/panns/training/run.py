@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from panns.training.checkpoints import LAST
 from panns.weights.files import CheckpointError, load_checkpoint
 from panns.weights.loading import differences
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 SCIENCE = (
     "model",

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from panns.data.store import ClipStore
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 
 def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from panns.data.index import COLUMNS
 from panns.data.store_files import StoreError
 from panns.data.verification.clips import file_sha256
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 CHECKSUMS = "SHA256SUMS"
 INDEX_FILES = ("meta.json", *(f"index/{name}.npy" for name in COLUMNS))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 Crc32 = npt.NDArray[np.uint32]
 PLACE = ("id", "file", "offset", "nbytes")  # columns that say which bytes are meant

@@ -15,7 +15,7 @@ from panns.studies.report.result_sections import class_names
 from panns.studies.report.run_sections import Source, link
 from panns.studies.report.sections import sections
 from panns.studies.statistics import false_discovery
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 RESULTS, CLASS_GAINS = "results.csv", "class_gains.csv"
 COSTS = ("parameters", "macs", "multi_adds")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from panns.writing import written_whole
+from panns.whole_files import written_whole
 
 
 def test_the_former_file_stands_until_the_new_one_is_whole(tmp_path):
