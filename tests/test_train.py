@@ -121,6 +121,17 @@ def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):
     assert results["device"]
 
 
+def test_the_learning_rate_follows_the_batch_if_asked_to(tones, tmp_path, capsys):
+    rates = []
+    for name, asked in (("plain", ()), ("scaled", ("task.lr_batch_size=2",))):
+        train(small(tones, tmp_path / name, "data.max_epochs=1", "optimizer.lr=1e-3", *asked))
+        with (tmp_path / name / "history.csv").open() as file:
+            rates.append([float(row["value"]) for row in csv.DictReader(file) if row["name"] == "train/lr"])
+    assert rates[0] == pytest.approx([0.001] * len(rates[0]), rel=1e-6)
+    assert rates[1] == pytest.approx([0.002] * len(rates[0]), rel=1e-6)  # a batch of 4
+    assert "0.002 = 0.001 x 4 / 2" in capsys.readouterr().out
+
+
 def test_a_run_shorter_than_an_epoch_is_scored_all_the_same(tones, tmp_path):
     value = train(small(tones, tmp_path, "trainer.max_steps=2", "trainer.max_epochs=-1"))
     assert 0 < value <= 1

@@ -14,8 +14,8 @@ def test_a_folder_that_can_be_made_is_not_made(tmp_path):
 
 def test_a_file_in_the_way_is_named(tones, tmp_path):
     (tmp_path / "runs").write_text("")
-    done = start(tones, tmp_path / "unused", f"hydra.run.dir={tmp_path}/runs/one")
-    said = f"train.py: {tmp_path}/runs/one cannot be made: {tmp_path}/runs is no folder. Put runs elsewhere with hydra"
+    done = start(tones, tmp_path / "unused", f"hydra.run.dir='{tmp_path}/runs/${{name}}'")
+    said = f"train.py: {tmp_path}/runs/cnn10_store cannot be made: {tmp_path}/runs is no folder."
     assert done.stderr.strip().splitlines()[-1].startswith(said)
     sweep = ("hydra.mode=MULTIRUN", "seed=1,2", f"hydra.sweep.dir={tmp_path}/runs/sweep")
     done = start(tones, tmp_path / "unused", *sweep)

@@ -67,7 +67,9 @@ def test_a_key_of_a_later_version_leaves_old_names(monkeypatch):
     before = config_hash(config("experiment=demo"))
     new = config("experiment=demo", "+task.later=1", "+augmentation.deep={kind: a}")
     assert config_hash(new) != before
-    monkeypatch.setattr(run, "LATER", {"task.later": 1, "augmentation.deep": {"kind": "a"}, "model.none.such": 3})
+    monkeypatch.setattr(
+        run, "LATER", run.LATER | {"task.later": 1, "augmentation.deep": {"kind": "a"}, "model.none.such": 3}
+    )
     assert config_hash(new) == before
     assert config_hash(config("experiment=demo", "+task.later=2")) != before
     assert "later" in science(config("experiment=demo", "+task.later=2"))["task"]

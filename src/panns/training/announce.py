@@ -92,12 +92,22 @@ def facts(
             if steps
             else "no training: the weights are scored as they are",
         ),
+        ("learning rate", _learning_rate(cfg, data.batch_size)),
         (
             "device",
             f"{type(trainer.accelerator).__name__} x {trainer.world_size}, {trainer.precision}, seed {cfg.seed}",
         ),
     ]
     return rows
+
+
+def _learning_rate(cfg: DictConfig, batch_size: int) -> str:
+    """The highest of the schedule, and how it was scaled."""
+    lr, meant_for = cfg.optimizer.get("lr"), cfg.task.get("lr_batch_size")
+    if lr is None or not meant_for:
+        return "the optimizer's own" if lr is None else f"{lr:g}"
+    scaled = lr * batch_size / meant_for
+    return f"{scaled:g} = {lr:g} x {batch_size} / {meant_for} (optimizer.lr x data.batch_size / task.lr_batch_size)"
 
 
 def type_name(factory: Any) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from panns.training.confusion import CONFUSION
 from panns.training.loggers import HISTORY
-from panns.training.sweep import CONFUSION
 
 SHOWN = ("mAP", "mAUC", "d_prime", "accuracy")
 FILES = {  # what is in them: patterns in the run's folder

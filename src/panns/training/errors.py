@@ -10,6 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 
+from panns.training.run import RunBusyError
+
+BUSY = os.EX_TEMPFAIL  # exit code of a run whose folder another process works in
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -29,7 +32,11 @@ def told_plainly() -> Iterator[None]:
             raise
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise cause from None
-        sys.exit(f"train.py: {cause if raised_here(cause) else _cannot_be_made(error, cause)}")
+        message = f"train.py: {cause if raised_here(cause) else _cannot_be_made(error, cause)}"
+        if isinstance(cause, RunBusyError):
+            print(message, file=sys.stderr)
+            sys.exit(BUSY)
+        sys.exit(message)
 
 
 def raised_here(error: BaseException) -> bool:

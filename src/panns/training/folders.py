@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -14,6 +15,7 @@ class WritableFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """One run."""
+        HydraConfig.instance().set_config(config)  # which the folder's name refers to
         check_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:

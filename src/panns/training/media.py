@@ -3,6 +3,7 @@
 Shapes: L samples, K classes.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def log_media(
             logger.log_table("examples", columns=columns, data=_examples(folder / "examples", task, data))
 
 
+def file_stem(name: str, row: int) -> str:
+    """A clip's id as a file name: as it is where it can be, else without what a name cannot hold, and with its row."""
+    safe = re.sub(r"[^\w.-]+", "_", name)[-80:].lstrip(".")
+    return name if safe == name else f"{row}_{safe}"
+
+
 @torch.inference_mode()
 def _examples(folder: Path, task: TaggingTask, data: AudioSetDataModule) -> list[list[Any]]:
     """One line a clip, spread over the validation clips: id, audio, picture, top predictions, labels."""
@@ -56,7 +63,8 @@ def _examples(folder: Path, task: TaggingTask, data: AudioSetDataModule) -> list
         store.read_into(int(row), clip)
         waveform = torch.from_numpy(clip)[None].float() / FULL_SCALE
         probabilities = task.probabilities(task.model(task.resample(waveform.to(task.device))).clip_logits)[0].cpu()
-        name, picture = store.id[row].decode(), folder / f"{store.id[row].decode()}.png"
+        name = store.id[row].decode()
+        picture = folder / f"{file_stem(name, int(row))}.png"
         pictures.log_mel(
             frontend.log_mel(waveform)[0].T.numpy(), picture, frontend.hop_length / store.sample_rate, band_hz
         )

@@ -15,6 +15,7 @@ from panns.data import AudioSetDataModule
 from panns.models.complexity import Size
 from panns.training import pictures
 from panns.training.conclude import conclude
+from panns.training.confusion import CONFUSION, write_confusion
 from panns.training.damage import damaged_clips
 from panns.training.loggers import HISTORY
 from panns.training.media import log_media
@@ -22,7 +23,6 @@ from panns.training.progress import DrawnClasses, Throughput
 from panns.training.provenance import device_name, versions
 from panns.training.run import Run
 from panns.training.scores import write_scores
-from panns.training.sweep import CONFUSION, write_confusion
 from panns.training.task import TaggingTask
 
 

@@ -58,12 +58,16 @@ MACHINE = {  # how and where a run is computed and told, not what
     ),
 }
 # A key that a later version adds: the value with which it changes nothing. A run with it keeps the name it always had.
-LATER: dict[str, Any] = {}
+LATER: dict[str, Any] = {"task.lr_batch_size": None}
 RESULTS = "metrics.json"
 
 
 class RunError(ValueError):
     """The run cannot start in its folder."""
+
+
+class RunBusyError(RunError):
+    """Another process works in the run's folder."""
 
 
 def science(cfg: DictConfig) -> dict[str, Any]:
@@ -127,7 +131,7 @@ class Run:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
+            raise RunBusyError(
                 f"Another process is working in {self.folder}: this configuration is already running. "
                 "Wait for it, or change something (another seed, say)."
             ) from None

@@ -53,6 +53,8 @@ class TaggingTask(pl.LightningModule):
             steps are then not spent on learning that most classes are absent. The paper starts from 0.
         sample_rate: Of the clips that come in, Hz; they are resampled on the device if the model takes another rate.
         sync_batch_norm: Batch norms take their statistics over the batch of all devices, as on one device.
+        lr_batch_size: The batch that the optimizer's learning rate is meant for: it is multiplied by the batch of all
+            devices over this one (linear scaling, Goyal et al. 2017). None: the learning rate is taken as it is.
         resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
             8 kHz systems did.
         compile: torch.compile of the network's body; see `panns.models.compiling`.
@@ -73,6 +75,7 @@ class TaggingTask(pl.LightningModule):
         prior_bias: bool = False,
         sample_rate: int | None = None,
         sync_batch_norm: bool = True,
+        lr_batch_size: int | None = None,
         resample: Literal["sinc", "decimate"] = "sinc",
         compile: bool = False,
         seed: int = 0,
@@ -85,7 +88,7 @@ class TaggingTask(pl.LightningModule):
         model.classes, model.exclusive = list(classes), loss == "cross_entropy"
         self.model, self.augmentation, self.classes, self.seed = model, augmentation, list(classes), seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        self.sync_batch_norm = sync_batch_norm
+        self.sync_batch_norm, self.lr_batch_size = sync_batch_norm, lr_batch_size
         self.resample = resampler(sample_rate or model.sample_rate, model.sample_rate, resample)
         class_counts = None if class_counts is None else torch.as_tensor(class_counts)
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
@@ -214,6 +217,8 @@ class TaggingTask(pl.LightningModule):
             optimizer = self.make_optimizer(self.parameters())
         except (ValueError, TypeError) as error:
             raise ValueError(f"optimizer: {error}. See its settings in conf/optimizer.") from error
+        for group in optimizer.param_groups if self.lr_batch_size else ():
+            group["lr"] *= self.trainer.datamodule.batch_size / self.lr_batch_size
         fuse(optimizer, self.device.type)
         scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

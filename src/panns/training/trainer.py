@@ -32,7 +32,12 @@ def build_trainer(
             always float32.
         options: All other arguments of `pl.Trainer`. Unless `benchmark` or `deterministic` say otherwise, cuDNN tries
             which of its algorithms are fastest for the shapes of this run.
+
+    Raises:
+        ValueError: `num_nodes` is None: it is not known on how many machines to run.
     """
+    if options.get("num_nodes", 1) is None:
+        raise ValueError("trainer.num_nodes is not known outside of SLURM: give the number of machines, as 2.")
     options.setdefault("benchmark", not options.get("deterministic"))
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in NOISE:

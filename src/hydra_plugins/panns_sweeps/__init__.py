@@ -1,0 +1,1 @@
+"""Plugins of Hydra, which looks for them here: how the jobs of a sweep are chosen and run."""

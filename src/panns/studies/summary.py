@@ -1,0 +1,61 @@
+"""The end of a sweep whose jobs are all finished: mean and spread of each row, confusion matrices added up."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from panns.studies.jobs import SweepJob
+from panns.studies.study import Study
+from panns.training.confusion import CONFUSION, read_confusion, write_confusion
+from panns.training.pictures import confusion_matrix
+from panns.training.run import RESULTS
+
+
+def summarise(name: str, config: DictConfig, jobs: Sequence[SweepJob], study: Study | None) -> None:
+    """Prints each row's objective over its seeds; of a sweep that is no study also that of all jobs, and writes it.
+
+    Args:
+        name: Of the sweep.
+        config: Of the sweep as a whole.
+        jobs: All finished.
+        study: That the jobs are of; `panns report` then does the rest.
+    """
+    values = {job.folder: json.loads((job.folder / RESULTS).read_text())[config.objective] for job in jobs}
+    for label in dict.fromkeys(job.label for job in jobs):
+        of_row = [values[job.folder] for job in jobs if job.label == label]
+        print(f"  {label or 'all seeds'}: {config.objective} {_told(of_row)}")
+    if study is not None:
+        print(f"Tables, pictures and the paper beside them: panns report {name}")
+        return
+    folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary"
+    folder.mkdir(parents=True, exist_ok=True)
+    mean, spread = statistics.fmean(values.values()), _sd(list(values.values()))
+    listed = [{"overrides": list(j.overrides), "folder": str(j.folder), "value": values[j.folder]} for j in jobs]
+    text = json.dumps({"objective": config.objective, "mean": mean, "sd": spread, "jobs": listed}, indent=2)
+    (folder / "summary.json").write_text(f"{text}\n")
+    print(f"{config.objective}: mean {mean:.4f}, sd {spread:.4f}, {len(jobs)} jobs; {folder}")
+    _add_confusions([job.folder / CONFUSION for job in jobs], folder)
+
+
+def _told(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{statistics.fmean(values):.4f}, sd {_sd(values):.4f}, {len(values)} seeds"
+
+
+def _sd(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def _add_confusions(paths: list[Path], folder: Path) -> None:
+    """Writes the sum of the jobs' confusion matrices, if all have one of the same classes."""
+    tables: list[Any] = [read_confusion(path) for path in paths if path.is_file()]
+    if len(tables) == len(paths) and len({tuple(names) for names, _ in tables}) == 1:
+        names, total = tables[0][0], np.sum([matrix for _, matrix in tables], axis=0)
+        write_confusion(names, total, folder / CONFUSION)
+        confusion_matrix(names, total, folder / "confusion_matrix.png")

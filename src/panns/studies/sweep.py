@@ -1,0 +1,124 @@
+"""A sweep from start to end: skips what is finished, has the rest trained, and says what came of each job."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.utils import JobStatus
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf
+
+from panns.studies.jobs import SweepJob, compose_jobs, sweep_words
+from panns.studies.runs import CONFIG, ERROR
+from panns.studies.study import Study, StudyError, parse_study
+from panns.studies.summary import summarise
+from panns.training.run import RESULTS
+from panns.whole_files import written_whole
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is to be trained.
+
+    Attributes:
+        config: Of the sweep as a whole.
+        study: That it is of; None where only lists of the command line are swept.
+        jobs: All of them, finished ones too.
+    """
+
+    config: DictConfig
+    study: Study | None
+    jobs: list[SweepJob]
+
+    @classmethod
+    def of(cls, config: DictConfig, given: Sequence[str], loader: ConfigLoader) -> "Sweep":
+        """From Hydra's configuration of a multirun and the overrides of its command line.
+
+        Ends the program with one line where the study or a row is not there.
+        """
+        try:
+            study = parse_study(config.hydra.runtime.choices.get("experiment") or "", config)
+            return cls(config, study, compose_jobs(config, sweep_words(study, given, loader), loader))
+        except StudyError as error:
+            sys.exit(f"train.py: {error}")
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.study.name if self.study else str(self.config.name)
+
+    def unfinished(self) -> list[SweepJob]:
+        """The jobs that have no results yet; all of them where all are to start anew."""
+        return [job for job in self.jobs if self.config.resume == "never" or not _results(job)]
+
+
+def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dict[str, Any]]:
+    """Has every job trained that is not finished.
+
+    Args:
+        sweep: What to train.
+        launcher: That does it.
+        at_once: Jobs that it gets at a time; None: all.
+
+    Returns:
+        The content of metrics.json of each job.
+
+    Raises:
+        SystemExit: not every job is finished; the message says that the same command goes on.
+    """
+    todo = sweep.unfinished()
+    before = len(sweep.jobs) - len(todo)
+    print(f"{sweep.name}: {len(sweep.jobs)} jobs, {before} of them finished before.", flush=True)
+    for job in todo:
+        (job.folder / ERROR).unlink(missing_ok=True)
+    try:
+        for first in range(0, len(todo), at_once or len(todo) or 1):
+            batch = todo[first : first + (at_once or len(todo))]
+            returned = launcher.launch([list(job.overrides) for job in batch], initial_job_idx=first)
+            for job, outcome in zip(batch, returned, strict=True):
+                if outcome.status == JobStatus.FAILED and not _results(job):
+                    _keep_error(job, outcome._return_value)
+            if any(outcome.status == JobStatus.UNKNOWN for outcome in returned):
+                break  # told to stop
+    finally:
+        missing = tell(sweep, before)
+    if missing:
+        sys.exit(1)
+    summarise(sweep.name, sweep.config, sweep.jobs, sweep.study)
+    return [_results(job) for job in sweep.jobs]
+
+
+def tell(sweep: Sweep, before: int) -> list[SweepJob]:
+    """Prints what came of the jobs; returns those that are not finished."""
+    missing = [job for job in sweep.jobs if not _results(job)]
+    failed = [job for job in missing if (job.folder / ERROR).is_file()]
+    done = len(sweep.jobs) - len(missing)
+    print(f"{sweep.name}: {done} of {len(sweep.jobs)} jobs are finished, {done - before} of them now.", flush=True)
+    for job in failed:
+        error = (job.folder / ERROR).read_text(errors="replace").strip()
+        print(f"  failed: {job.name}: {error.splitlines()[-1]}\n          {job.folder / ERROR}")
+    if begun := len(missing) - len(failed):
+        print(f"  not finished: {begun}")
+    if missing:
+        print("The same command tries again what failed, goes on with what is half done, and skips what is finished.")
+    sys.stdout.flush()
+    return missing
+
+
+def _results(job: SweepJob) -> dict[str, Any]:
+    """Content of its metrics.json, empty where there is none."""
+    path = job.folder / RESULTS
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _keep_error(job: SweepJob, error: Exception) -> None:
+    """Leaves the error of a failed job in its folder, and the configuration, for those that read it later."""
+    config = job.folder / CONFIG
+    config.parent.mkdir(parents=True, exist_ok=True)
+    if not config.is_file():
+        OmegaConf.save(job.cfg, config)
+    with written_whole(job.folder / ERROR) as file:
+        file.write(f"{str(error).strip() or type(error).__name__}\n")

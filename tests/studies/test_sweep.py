@@ -1,0 +1,108 @@
+"""Sweeps from the command line, left alone and disturbed."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from panns.cli import main
+from runs import ROOT, SMALL
+
+FAST = [word for word in SMALL if not word.startswith("model.frontend")]
+TIMED = {"seconds", "device"}  # columns of results.csv that no two runs share
+
+
+def sweep(folder: Path, store: Path, *overrides: str) -> subprocess.Popen:
+    """`python train.py -m ...` on the tones, as a process group of its own."""
+    words = [sys.executable, str(ROOT / "train.py"), "-m", *FAST, f"data.store={store}", *overrides]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    out = (folder / "said.txt").open("a")
+    return subprocess.Popen(words, cwd=folder, env=env, stdout=out, stderr=out, start_new_session=True)
+
+
+def finish(folder: Path, store: Path, *overrides: str) -> tuple[int, str]:
+    """The same, waited for: exit code and what it said."""
+    (folder / "said.txt").write_text("")
+    code = sweep(folder, store, *overrides).wait(timeout=600)
+    return code, (folder / "said.txt").read_text()
+
+
+def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, tmp_path):
+    rates = ["model.frontend.n_mels=16", "hydra.launcher.n_jobs=2"]
+    code, said = finish(tmp_path, tones, *rates, "optimizer.lr=1e-3,-1", "seed=0")
+    assert code == 1
+    assert "1 of 2 jobs are finished, 1 of them now" in said
+    assert "failed: optimizer.lr=-1, seed 0: train.py: optimizer: Invalid learning rate: -1" in said
+    (error,) = (tmp_path / "runs").glob("*/error.txt")
+    assert "Invalid learning rate" in error.read_text()
+    (first,) = (tmp_path / "runs").glob("*/metrics.json")
+    before = first.stat().st_mtime_ns
+
+    code, said = finish(tmp_path, tones, *rates, "optimizer.lr=1e-3,2e-3", "seed=0")
+    assert code == 0
+    assert "2 jobs, 1 of them finished before" in said
+    assert "optimizer.lr=0.002: val/mAP 0." in said
+    assert first.stat().st_mtime_ns == before  # a changed number reruns only what it touches
+    summary = json.loads((tmp_path / "runs" / "cnn10_store-summary" / "summary.json").read_text())
+    assert [job["value"] for job in summary["jobs"]] == [
+        json.loads((tmp_path / job["folder"] / "metrics.json").read_text())["val/mAP"] for job in summary["jobs"]
+    ]
+    assert len(list((tmp_path / "runs" / ".jobs").glob("*.log"))) == 3
+
+
+@pytest.mark.slow
+def test_six_jobs_killed_five_times_end_in_the_report_of_those_left_alone(tones, tmp_path, monkeypatch):
+    study = ["experiment=mel_bins_demo", "data=store", "model=cnn10", "study.seeds=[0,1]", "data.max_epochs=6"]
+    study += ["callbacks.last.every_n_steps=2", "model.frontend.hop_length=320", "model.backbone.dropout=0.2"]
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    for folder in (alone, killed):
+        folder.mkdir()
+    code, said = finish(alone, tones, *study)
+    assert code == 0, said
+    rng, begun = random.Random(0), 0
+    for turn in range(5):
+        process = sweep(killed, tones, *study, f"hydra.launcher.n_jobs={1 + turn % 2}")
+        wait_for_new_checkpoint(killed / "runs", process)
+        time.sleep(4 * rng.random())
+        begun += process.poll() is None
+        for pid in [*jobs_of(process.pid), process.pid]:
+            os.kill(pid, signal.SIGTERM if turn == 0 else signal.SIGKILL)
+        process.wait(timeout=120)
+    assert begun == 5
+    assert len(list((killed / "runs").glob("*/metrics.json"))) < 6
+    code, said = finish(killed, tones, *study)
+    assert code == 0, said
+    assert said.count("going on from") >= 1
+    reports = []
+    for folder in (alone, killed):
+        monkeypatch.chdir(folder)
+        words = [
+            word for word in (*FAST, f"data.store={tones}", *study) if not word.startswith(("experiment", "logger"))
+        ]
+        assert main(["report", "mel_bins_demo", *words, "--runs", "runs", "--out", "report"]) == 0
+        with (folder / "report" / "results.csv").open() as file:
+            reports.append([{k: v for k, v in row.items() if k not in TIMED} for row in csv.DictReader(file)])
+    assert len(reports[0]) == 6
+    assert reports[0] == reports[1]
+
+
+def wait_for_new_checkpoint(runs: Path, process: subprocess.Popen) -> None:
+    """Until a run that is not finished has written a checkpoint, or the sweep is over."""
+    since, deadline = time.time(), time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        if any(path.stat().st_mtime > since for path in runs.glob("*/checkpoints/last.ckpt")):
+            return
+        time.sleep(0.05)
+
+
+def jobs_of(parent: int) -> list[int]:
+    """The processes that a process started."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in children.split()]
