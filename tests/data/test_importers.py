@@ -166,6 +166,7 @@ def test_manifest_with_class_list(tmp_path):
         ("\n \n", "an empty file"),
         ("a.wav,dog\nb.wav,cat\n", "first line must name the columns, with path, labels.*found 'a.wav,dog'"),
         ("path,labels\n", "a header and no rows below it"),
+        ('path,labels\na.wav,dog\nb.wav,"dog\nc.wav,cat\n', "lines 3 to 4: one field; close the double quote"),
         ("path,labels\na.wav,dog,cat\n", "line 2: 3 fields where the header has 2.*double quotes"),
         ("path,labels,start\na.wav,dog,soon\n", "line 2: start 'soon'"),
         ("path,labels,start,end\na.wav,dog,5,4\n", "line 2: start '5' and end '4'"),

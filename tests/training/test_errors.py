@@ -8,6 +8,7 @@ def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(to
             "data.transform={_target_:mine.louder}",
             "train.py: data.transform cannot be made: Error loading 'mine.louder'",
         ),
+        ("data.store=???", "train.py: data.store has no value of its own: give one, data.store=..."),
         ("optimizer.lr=-1", "train.py: optimizer: Invalid learning rate: -1."),
     ):
         done = start(tones, tmp_path / "run", given)

@@ -26,21 +26,22 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
     Its columns are separated by the one of `DELIMITERS` that makes the required names appear in the first line.
 
     Raises:
-        SourceError: no rows, a column missing, or a row with more or fewer fields than the header.
+        SourceError: no rows, a column missing, a row with more or fewer fields than the header, or a quote not closed.
     """
     lines = read_lines(path)
     if not any(line.strip() for line in lines):
         raise SourceError(f"{path}: an empty file; its first line names the columns, {', '.join(required)}, ...")
     delimiter = next((d for d in DELIMITERS if set(required) <= set(_cells(lines[0], d))), ",")
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in next(reader, [])]
     missing = [name for name in required if name not in header]
     if missing:
         raise SourceError(
             f"{path}: the first line must name the columns, with {', '.join(required)} among them; found {lines[0]!r}"
         )
-    empty = True
+    empty, last = True, reader.line_num
     for fields in reader:
+        first, last = last + 1, reader.line_num
         if not fields:
             continue
         if len(fields) != len(header):
@@ -48,8 +49,11 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
                 f"{path}, line {reader.line_num}: {len(fields)} fields where the header has {len(header)}; put a field "
                 f"that holds {delimiter!r} in double quotes"
             )
+        row = dict(zip(header, (field.strip() for field in fields), strict=True))
+        if any("\n" in row[name] for name in required):
+            raise SourceError(f"{path}, lines {first} to {last}: one field; close the double quote in its line")
         empty = False
-        yield dict(zip(header, (field.strip() for field in fields), strict=True)) | {LINE: str(reader.line_num)}
+        yield row | {LINE: str(last)}
     if empty:
         raise SourceError(f"{path}: a header and no rows below it; list one clip a line")
 

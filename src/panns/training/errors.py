@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
+from omegaconf.errors import MissingMandatoryValue
 
 from panns.training.run import RunBusyError
 
@@ -26,6 +27,8 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, MissingMandatoryValue) and not os.environ.get("PANNS_TRACEBACK"):
+            sys.exit(f"train.py: {error.full_key} has no value of its own: give one, {error.full_key}=...")
         of_config = isinstance(error, InstantiationException)
         cause = error.__cause__ if of_config and error.__cause__ else error
         if os.environ.get("PANNS_TRACEBACK") or not (of_config or raised_here(cause)):
