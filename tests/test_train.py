@@ -256,7 +256,7 @@ def test_never_moves_the_old_run_aside(tones, tmp_path):
 def test_two_processes_do_not_share_a_folder(tones, tmp_path):
     run = Run(tmp_path / "run")
     done = start(tones, tmp_path / "run")
-    assert done.returncode == 1
+    assert done.returncode == 75
     assert "Another process is working in" in done.stderr
     run.close()
 
