@@ -105,6 +105,7 @@ def test_a_stopped_sweep_lets_its_jobs_save_and_leaves_none_behind(signum, tmp_p
     assert saved.read_text() == "saved "
     if signum != signal.SIGKILL:
         assert "['UNKNOWN', 'UNKNOWN']" in said
+        assert "Job 2 of 2" not in said  # not even begun
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
 

@@ -50,11 +50,15 @@ def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, 
     assert "2 jobs, 1 of them finished before" in said
     assert "optimizer.lr=0.002: val/mAP 0." in said
     assert first.stat().st_mtime_ns == before  # a changed number reruns only what it touches
-    summary = json.loads((tmp_path / "runs" / "cnn10_store-summary" / "summary.json").read_text())
+    (summary,) = (json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*-summary-*/summary.json"))
     assert [job["value"] for job in summary["jobs"]] == [
         json.loads((tmp_path / job["folder"] / "metrics.json").read_text())["val/mAP"] for job in summary["jobs"]
     ]
     assert len(list((tmp_path / "runs" / ".jobs").glob("*.log"))) == 3
+
+    code, said = finish(tmp_path, tones, *rates, "optimizer.lr=1e-3", "seed=0", "resume=never", "data.store=none")
+    assert code == 1
+    assert "0 of 1 jobs are finished, 0 of them now" in said  # the old results are none of a new start
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from panns.studies.study import Row, Study, StudyError, quoted
 SEED, ROW, SWEEP = "seed", "row", "sweep"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SweepJob:
     """One training of a sweep.
 

@@ -11,6 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
+from panns.data.workers import num_cores
 from panns.studies.jobs import compose_jobs
 from panns.studies.processes import Command, Outcome
 from panns.studies.study import quoted
@@ -58,7 +59,7 @@ class Slots:
         """The environment of the job in a slot: its GPUs, and its part of the cores unless OMP_NUM_THREADS is set."""
         env = dict(os.environ)
         if self.count > 1:
-            env.setdefault("OMP_NUM_THREADS", str(max(len(os.sched_getaffinity(0)) // self.count, 1)))
+            env.setdefault("OMP_NUM_THREADS", str(max(num_cores() // self.count, 1)))
         if self.gpus:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus[slot])
         return env

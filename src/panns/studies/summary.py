@@ -1,5 +1,6 @@
 """The end of a sweep whose jobs are all finished: mean and spread of each row, confusion matrices added up."""
 
+import hashlib
 import json
 import statistics
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ def summarise(name: str, config: DictConfig, jobs: Sequence[SweepJob], study: St
     if study is not None:
         print(f"Tables, pictures and the paper beside them: panns report {name}")
         return
-    folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary"
+    which = hashlib.sha256(" ".join(sorted(job.folder.name for job in jobs)).encode()).hexdigest()[:8]
+    folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary-{which}"  # another sweep has another
     folder.mkdir(parents=True, exist_ok=True)
     mean, spread = statistics.fmean(values.values()), _sd(list(values.values()))
     listed = [{"overrides": list(j.overrides), "folder": str(j.folder), "value": values[j.folder]} for j in jobs]

@@ -52,7 +52,7 @@ class Sweep:
 
     def unfinished(self) -> list[SweepJob]:
         """The jobs that have no results yet; all of them where all are to start anew."""
-        return [job for job in self.jobs if self.config.resume == "never" or not _results(job)]
+        return [job for job in self.jobs if self.config.resume == "never" or not finished_at(job)]
 
 
 def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dict[str, Any]]:
@@ -69,34 +69,33 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
     Raises:
         SystemExit: not every job is finished; the message says that the same command goes on.
     """
-    todo = sweep.unfinished()
-    before = len(sweep.jobs) - len(todo)
-    print(f"{sweep.name}: {len(sweep.jobs)} jobs, {before} of them finished before.", flush=True)
+    todo = {job: finished_at(job) for job in sweep.unfinished()}
+    print(f"{sweep.name}: {len(sweep.jobs)} jobs, {len(sweep.jobs) - len(todo)} of them finished before.", flush=True)
     for job in todo:
         (job.folder / ERROR).unlink(missing_ok=True)
     try:
         for first in range(0, len(todo), at_once or len(todo) or 1):
-            batch = todo[first : first + (at_once or len(todo))]
+            batch = list(todo)[first : first + (at_once or len(todo))]
             returned = launcher.launch([list(job.overrides) for job in batch], initial_job_idx=first)
             for job, outcome in zip(batch, returned, strict=True):
-                if outcome.status == JobStatus.FAILED and not _results(job):
+                if outcome.status == JobStatus.FAILED and finished_at(job) in (None, todo[job]):
                     _keep_error(job, outcome._return_value)
             if any(outcome.status == JobStatus.UNKNOWN for outcome in returned):
                 break  # told to stop
     finally:
-        missing = tell(sweep, before)
+        missing = [job for job, before in todo.items() if finished_at(job) in (None, before)]
+        tell(sweep, missing, len(todo) - len(missing))
     if missing:
         sys.exit(1)
     summarise(sweep.name, sweep.config, sweep.jobs, sweep.study)
-    return [_results(job) for job in sweep.jobs]
+    return [json.loads((job.folder / RESULTS).read_text()) for job in sweep.jobs]
 
 
-def tell(sweep: Sweep, before: int) -> list[SweepJob]:
-    """Prints what came of the jobs; returns those that are not finished."""
-    missing = [job for job in sweep.jobs if not _results(job)]
+def tell(sweep: Sweep, missing: Sequence[SweepJob], now: int) -> None:
+    """Prints what came of the jobs: how many are finished, `now` of them by this sweep, and what became of the rest."""
     failed = [job for job in missing if (job.folder / ERROR).is_file()]
     done = len(sweep.jobs) - len(missing)
-    print(f"{sweep.name}: {done} of {len(sweep.jobs)} jobs are finished, {done - before} of them now.", flush=True)
+    print(f"{sweep.name}: {done} of {len(sweep.jobs)} jobs are finished, {now} of them now.", flush=True)
     for job in failed:
         error = (job.folder / ERROR).read_text(errors="replace").strip()
         print(f"  failed: {job.name}: {error.splitlines()[-1]}\n          {job.folder / ERROR}")
@@ -105,13 +104,12 @@ def tell(sweep: Sweep, before: int) -> list[SweepJob]:
     if missing:
         print("The same command tries again what failed, goes on with what is half done, and skips what is finished.")
     sys.stdout.flush()
-    return missing
 
 
-def _results(job: SweepJob) -> dict[str, Any]:
-    """Content of its metrics.json, empty where there is none."""
+def finished_at(job: SweepJob) -> int | None:
+    """When its results were written, ns; None where there are none."""
     path = job.folder / RESULTS
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return path.stat().st_mtime_ns if path.is_file() else None
 
 
 def _keep_error(job: SweepJob, error: Exception) -> None:

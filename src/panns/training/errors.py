@@ -13,7 +13,7 @@ from omegaconf.errors import MissingMandatoryValue
 
 from panns.training.run import RunBusyError
 
-BUSY = os.EX_TEMPFAIL  # exit code of a run whose folder another process works in
+BUSY = 75  # EX_TEMPFAIL of sysexits.h, the exit code of a run whose folder another process works in
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -30,6 +29,7 @@ from panns.data.demo.parameters import Draw
 from panns.data.demo.plan import eval_shares, plan, train_shares
 from panns.data.demo.synthesis import SAMPLE_RATE
 from panns.data.labels import Segment, audioset_classes, write_segments
+from panns.data.workers import num_cores
 
 VERSION = 2  # of the sounds: counted up when they change, so that sets made before are not taken for new ones
 NUM_TRAIN = 1500
@@ -86,7 +86,7 @@ def generate(
         log.info("Making the demo set in %s: %d + %d clips, about a minute.", out, num_train, num_eval)
         with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
             made = Path(scratch) / "set"
-            _write_set(made, settings, jobs or len(os.sched_getaffinity(0)))
+            _write_set(made, settings, jobs or num_cores())
             made.rename(out)
         log.info("Made the demo set in %s.", out)
 
