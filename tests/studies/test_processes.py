@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -108,6 +109,22 @@ def test_a_stopped_sweep_lets_its_jobs_save_and_leaves_none_behind(signum, tmp_p
         assert "Job 2 of 2" not in said  # not even begun
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+def test_nothing_is_begun_while_those_that_run_are_waited_for(tmp_path, capfd):
+    both = tmp_path / "both"
+    slow = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.5), sys.exit(1)));"
+    slow += f"open({str(both)!r}, 'w').close(); time.sleep(60)"
+
+    def stop_once_it_runs():
+        while not both.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_once_it_runs).start()
+    outcomes = run(python("import time; time.sleep(60)"), python(slow), python(""), at_once=2)
+    assert [outcome.status for outcome in outcomes] == [UNKNOWN] * 3
+    assert "Job 3 of 3" not in capfd.readouterr().out
 
 
 def test_gpus_are_dealt_out_and_cores_shared(monkeypatch, capsys):
