@@ -11,7 +11,7 @@ import pytest
 from hydra.core.utils import JobStatus
 
 from panns.studies.launching import Slots
-from panns.studies.processes import Command, run_all
+from panns.studies.processes import Command, Process, run_all
 
 DONE, FAILED, UNKNOWN = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.UNKNOWN
 
@@ -21,7 +21,7 @@ def python(code, log=None):
 
 
 def run(*commands, at_once=1, wait=0.0, env=lambda slot: {**os.environ, "SLOT": str(slot)}):
-    return run_all(commands, at_once, wait, env)
+    return run_all(commands, at_once, wait, lambda command, slot: Process(command, env(slot)))
 
 
 def test_each_end_is_told(capfd):
@@ -74,7 +74,7 @@ def test_what_finds_its_folder_locked_is_tried_again_after_the_others(tmp_path):
 
 DRIVER = """
 import os, sys
-from panns.studies.processes import Command, run_all
+from panns.studies.processes import Command, Process, run_all
 child = '''
 import os, signal, sys, time
 def save(*_):
@@ -86,7 +86,7 @@ open({begun!r}, 'w').write(str(os.getpid()))
 time.sleep(60)
 '''
 command = Command('job', (sys.executable, '-c', child))
-print([o.status.name for o in run_all([command, command], 1, 0.0, lambda slot: dict(os.environ))])
+print([o.status.name for o in run_all([command, command], 1, 0.0, lambda c, _: Process(c, dict(os.environ)))])
 """
 
 

@@ -5,33 +5,14 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from panns.cli import main
-from runs import ROOT, SMALL
+from studies.sweeping import FAST, finish, jobs_of, sweep, wait_for_new_checkpoint
 
-FAST = [word for word in SMALL if not word.startswith("model.frontend")]
 TIMED = {"seconds", "device"}  # columns of results.csv that no two runs share
-
-
-def sweep(folder: Path, store: Path, *overrides: str) -> subprocess.Popen:
-    """`python train.py -m ...` on the tones, as a process group of its own."""
-    words = [sys.executable, str(ROOT / "train.py"), "-m", *FAST, f"data.store={store}", *overrides]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    out = (folder / "said.txt").open("a")
-    return subprocess.Popen(words, cwd=folder, env=env, stdout=out, stderr=out, start_new_session=True)
-
-
-def finish(folder: Path, store: Path, *overrides: str) -> tuple[int, str]:
-    """The same, waited for: exit code and what it said."""
-    (folder / "said.txt").write_text("")
-    code = sweep(folder, store, *overrides).wait(timeout=600)
-    return code, (folder / "said.txt").read_text()
 
 
 def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, tmp_path):
@@ -95,18 +76,3 @@ def test_six_jobs_killed_five_times_end_in_the_report_of_those_left_alone(tones,
             reports.append([{k: v for k, v in row.items() if k not in TIMED} for row in csv.DictReader(file)])
     assert len(reports[0]) == 6
     assert reports[0] == reports[1]
-
-
-def wait_for_new_checkpoint(runs: Path, process: subprocess.Popen) -> None:
-    """Until a run that is not finished has written a checkpoint, or the sweep is over."""
-    since, deadline = time.time(), time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        if any(path.stat().st_mtime > since for path in runs.glob("*/checkpoints/last.ckpt")):
-            return
-        time.sleep(0.05)
-
-
-def jobs_of(parent: int) -> list[int]:
-    """The processes that a process started."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-    return [int(pid) for pid in children.split()]

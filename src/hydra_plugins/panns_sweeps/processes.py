@@ -1,15 +1,19 @@
 """The launcher that makes each job of a sweep a process. Light at import: Hydra imports all plugins at its start."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra_plugins.panns_sweeps.commands import CommandLauncher
+
+if TYPE_CHECKING:
+    from panns.studies.processes import Command, Outcome
 
 
-class ProcessLauncher(Launcher):
-    """Runs each job as `train.py` in a process group of its own, so that jobs may have several GPUs.
+class ProcessLauncher(CommandLauncher):
+    """Runs the jobs on this machine.
 
     Args:
         n_jobs: At a time.
@@ -18,23 +22,16 @@ class ProcessLauncher(Launcher):
     """
 
     def __init__(self, n_jobs: int = 1, gpus_per_job: int | None = None, wait_for_locked: float = 60.0) -> None:
+        super().__init__()
         self.n_jobs, self.gpus_per_job, self.wait_for_locked = n_jobs, gpus_per_job, wait_for_locked
-        self.config: DictConfig | None = None
-        self.hydra_context: HydraContext | None = None
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As Hydra wants it."""
-        self.config, self.hydra_context = config, hydra_context
+    def run(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Some at a time; a single one says what it has to say here."""
+        from panns.studies.launching import Slots
+        from panns.studies.processes import Process, run_all
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Runs the jobs; one that fails does not keep the others from running."""
-        from panns.studies.launching import Slots, job_return, train_command
-        from panns.studies.processes import run_all
-
-        assert self.config is not None
-        assert self.hydra_context is not None
         slots = Slots.of(self.n_jobs, self.gpus_per_job)
-        loader = self.hydra_context.config_loader
-        commands = [train_command(self.config, words, loader, logged=self.n_jobs > 1) for words in job_overrides]
-        outcomes = run_all(commands, self.n_jobs, self.wait_for_locked, slots.env)
-        return [job_return(words, outcome) for words, outcome in zip(job_overrides, outcomes, strict=True)]
+        commands = commands if self.n_jobs > 1 else [replace(command, log=None) for command in commands]
+        return run_all(
+            commands, self.n_jobs, self.wait_for_locked, lambda command, slot: Process(command, slots.env(slot))
+        )

@@ -65,14 +65,13 @@ class Slots:
         return env
 
 
-def train_command(config: DictConfig, overrides: Sequence[str], loader: ConfigLoader, logged: bool) -> Command:
+def train_command(config: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Command:
     """`python train.py ...` for one job.
 
     Args:
         config: Of the sweep as a whole.
         overrides: That make the job.
         loader: Hydra's.
-        logged: Whether its output goes into a file of its own.
     """
     (job,) = compose_jobs(config, [(list(overrides), "")], loader)
     own = [word for word in config.hydra.overrides.hydra if not word.lstrip("+~").startswith(OF_THE_SWEEP)]
@@ -86,8 +85,7 @@ def train_command(config: DictConfig, overrides: Sequence[str], loader: ConfigLo
         "hydra.mode=RUN",
         f"hydra.run.dir={quoted(str(job.folder))}",
     )
-    log = Path(config.hydra.sweep.dir) / LOGS / f"{job.folder.name}.log"
-    return Command(job.folder.name, words, log if logged else None)
+    return Command(job.folder.name, words, Path(config.hydra.sweep.dir) / LOGS / f"{job.folder.name}.log")
 
 
 def job_return(overrides: Sequence[str], outcome: Outcome) -> JobReturn:

@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from hydra.core.utils import JobStatus
 
-from panns.training.errors import BUSY
+from panns.training.exit_codes import BUSY
 
 KEPT = 8192  # bytes of what a process wrote to stderr that are kept for its error
 POLL_SECONDS = 0.1
@@ -53,8 +54,25 @@ class Outcome:
     error: str = ""
 
 
+class Running(Protocol):
+    """A command that runs somewhere."""
+
+    def ended(self) -> bool:
+        """Whether it is over."""
+
+    def heed(self, stops: Sequence[int]) -> None:
+        """Hands on the signals that asked to stop so far; the second and later ones kill."""
+
+    @property
+    def code(self) -> int:
+        """How it ended: the exit code, or minus the signal."""
+
+    def outcome(self) -> Outcome:
+        """What came of it, once it is over."""
+
+
 class Process:
-    """A command that runs.
+    """A command that runs on this machine.
 
     Args:
         command: The command.
@@ -73,7 +91,7 @@ class Process:
             stdout=self._out,
             stderr=subprocess.PIPE,
             start_new_session=True,  # its ranks are one group, and a Ctrl-C reaches it only through us
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_begin,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -118,7 +136,7 @@ class Process:
 
 
 def run_all(
-    commands: Sequence[Command], at_once: int, wait_for_locked: float, env_of_slot: Callable[[int], dict[str, str]]
+    commands: Sequence[Command], at_once: int, wait_for_locked: float, start: Callable[[Command, int], Running]
 ) -> list[Outcome]:
     """Runs all commands, `at_once` at a time, in their order.
 
@@ -129,13 +147,13 @@ def run_all(
         commands: The commands.
         at_once: How many run at the same time.
         wait_for_locked: Seconds for which a command whose folder another process works in is tried again, at the end.
-        env_of_slot: The environment of a command in slot 0 to `at_once` - 1.
+        start: Starts a command in slot 0 to `at_once` - 1.
 
     Returns:
         What came of each; of those that were stopped, or not started for that, that it is unknown.
     """
     waiting: deque[tuple[int, float]] = deque((index, 0.0) for index in range(len(commands)))
-    running: dict[int, tuple[int, Process]] = {}  # slot: index of the command, process
+    running: dict[int, tuple[int, Running]] = {}  # slot: index of the command, process
     outcomes = [Outcome(JobStatus.UNKNOWN)] * len(commands)
     first_locked: dict[int, float] = {}
     with _stops() as stops:
@@ -144,7 +162,7 @@ def run_all(
                 if waiting and not stops and waiting[0][1] <= time.monotonic():
                     index = waiting.popleft()[0]
                     _say(f"Job {index + 1} of {len(commands)}: {commands[index].name}", commands[index])
-                    running[slot] = index, Process(commands[index], env_of_slot(slot))
+                    running[slot] = index, start(commands[index], slot)
             for slot, (index, process) in list(running.items()):
                 process.heed(stops)
                 if process.ended():
@@ -181,6 +199,9 @@ def _stops() -> Iterator[list[int]]:
             signal.signal(signum, handler)
 
 
-def _end_with_parent() -> None:
-    """In a new process: asks Linux for SIGTERM when its parent is gone, so that a killed sweep leaves none behind."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _begin() -> None:
+    """In a new process: lets through the signals that its parent holds back (Ray's workers hold back Ctrl-C), and asks
+    Linux for SIGTERM when the parent is gone, so that a killed sweep leaves none behind."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

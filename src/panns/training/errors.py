@@ -11,9 +11,9 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 
+from panns.training.exit_codes import BUSY
 from panns.training.run import RunBusyError
 
-BUSY = 75  # EX_TEMPFAIL of sysexits.h, the exit code of a run whose folder another process works in
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
