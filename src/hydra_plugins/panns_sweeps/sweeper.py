@@ -1,5 +1,6 @@
 """The sweeper of `python train.py -m`. Light at import: Hydra imports all plugins whenever it starts."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,5 +50,19 @@ class StudySweeper(Sweeper):
         assert self.hydra_context is not None
         HydraConfig.instance().set_config(self.config)  # for what the name of the sweep refers to
         given = [*(f"{key}={values}" for key, values in self.params.items()), *arguments]
+        if self.config.get("hparams_search"):
+            return self._search(given)
         sweep = Sweep.of(self.config, given, self.hydra_context.config_loader)
         return run_sweep(sweep, self.launcher, self.max_batch_size)
+
+    def _search(self, given: Sequence[str]) -> Any:
+        """Lets Optuna choose among what is swept, as many runs at a time as the launcher takes."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        try:
+            from panns.studies.search import Search, run_search
+        except ModuleNotFoundError as error:
+            sys.exit(f"train.py: hparams_search needs {error.name}: pip install 'panns[optuna]'")
+        search = Search.of(self.config, given, self.hydra_context.config_loader)
+        n_jobs = self.config.hydra.launcher.get("n_jobs") or 1
+        return run_search(search, self.launcher, self.max_batch_size or n_jobs)

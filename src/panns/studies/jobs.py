@@ -57,7 +57,7 @@ def sweep_words(study: Study | None, given: Sequence[str], loader: ConfigLoader)
     seeds = [f"{SEED}={value}" for value in _values(overrides.pop(SEED))] if SEED in overrides else []
     if study is not None:
         seeds = seeds or [f"{SEED}={seed}" for seed in study.seeds]
-    rows: list[Row | None] = _chosen_rows(study, overrides.pop(ROW, None)) if study else [None]
+    rows: list[Row | None] = chosen_rows(study, overrides.pop(ROW, None)) if study else [None]
     swept = [key for key, override in overrides.items() if override.is_sweep_override()]
     group = [f"{SWEEP}={quoted(' '.join(word for word in given if _key(word) in swept))}"] if swept else []
     of_seed = []
@@ -110,7 +110,7 @@ def _values(override: Override) -> list[str]:
     return list(override.sweep_string_iterator())
 
 
-def _chosen_rows(study: Study, chosen: Override | None) -> list[Row | None]:
+def chosen_rows(study: Study, chosen: Override | None) -> list[Row | None]:
     """The rows of a study that `row=` names; all without it."""
     if chosen is None:
         return list(study.rows.values())

@@ -79,7 +79,7 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
             returned = launcher.launch([list(job.overrides) for job in batch], initial_job_idx=first)
             for job, outcome in zip(batch, returned, strict=True):
                 if outcome.status == JobStatus.FAILED and finished_at(job) in (None, todo[job]):
-                    _keep_error(job, outcome._return_value)
+                    keep_error(job, outcome._return_value)
             if any(outcome.status == JobStatus.UNKNOWN for outcome in returned):
                 break  # told to stop
     finally:
@@ -112,7 +112,7 @@ def finished_at(job: SweepJob) -> int | None:
     return path.stat().st_mtime_ns if path.is_file() else None
 
 
-def _keep_error(job: SweepJob, error: Exception) -> None:
+def keep_error(job: SweepJob, error: Exception) -> None:
     """Leaves the error of a failed job in its folder, and the configuration, for those that read it later."""
     config = job.folder / CONFIG
     config.parent.mkdir(parents=True, exist_ok=True)

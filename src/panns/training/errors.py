@@ -10,11 +10,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.training.exit_codes import BUSY
 from panns.training.run import RunBusyError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class Pruned(RuntimeError):
+    """A run was ended on purpose since it fell behind; its checkpoint stands. No mistake: the process ends with 0."""
 
 
 @contextmanager
@@ -26,6 +31,11 @@ def told_plainly() -> Iterator[None]:
     """
     try:
         yield
+    except Pruned as ended:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise
+        if rank_zero_only.rank == 0:
+            print(ended, flush=True)
     except Exception as error:
         if isinstance(error, MissingMandatoryValue) and not os.environ.get("PANNS_TRACEBACK"):
             sys.exit(f"train.py: {error.full_key} has no value of its own: give one, {error.full_key}=...")

@@ -45,7 +45,7 @@ MACHINE = {  # how and where a run is computed and told, not what
         "cache_gb",
         "hint",
     ),
-    "callbacks": ("progress", "throughput", "drawn_classes", "damaged_clips", "last"),
+    "callbacks": ("progress", "throughput", "drawn_classes", "damaged_clips", "last", "pruning"),
     "trainer": (
         "accelerator",
         "devices",

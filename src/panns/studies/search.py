@@ -1,0 +1,215 @@
+"""A search for the best values: Optuna chooses those of each next run, and ends runs that fall behind."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from panns.studies.jobs import ROW, SEED, SWEEP, SweepJob, chosen_rows, compose_jobs
+from panns.studies.runs import ERROR
+from panns.studies.space import as_label, as_words, distribution
+from panns.studies.study import StudyError, parse_study, quoted
+from panns.studies.sweep import finished_at, keep_error
+from panns.studies.trials import TRIALS, write_trials
+from panns.training.pruning import PRUNED_AT, open_search
+from panns.training.run import RESULTS, config_hash
+
+JOURNAL = "journal.log"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched.
+
+    Attributes:
+        config: Of the search as a whole.
+        folder: Where its trials are kept.
+        fixed: The overrides that all its runs share.
+        space: Key -> what it may be.
+        loader: Hydra's.
+    """
+
+    config: DictConfig
+    folder: Path
+    fixed: tuple[str, ...]
+    space: dict[str, BaseDistribution]
+    loader: ConfigLoader
+
+    @classmethod
+    def of(cls, config: DictConfig, given: Sequence[str], loader: ConfigLoader) -> "Search":
+        """From Hydra's configuration of a multirun and the overrides of its command line.
+
+        Ends the program with one line where nothing is swept, or something that cannot be searched.
+        """
+        try:
+            fixed, space = _split(config, given, loader)
+        except StudyError as error:
+            sys.exit(f"train.py: {error}")
+        row = [word for word in fixed if word not in given]  # of a study, which the configuration does not know
+        which = json.dumps([config_hash(config), *row, *map(repr, sorted(space.items()))])
+        name = f"{config.name}-search-{hashlib.sha256(which.encode()).hexdigest()[:8]}"
+        return cls(config, Path(config.hydra.sweep.dir) / name, tuple(fixed), space, loader)
+
+    def job(self, trial: FrozenTrial) -> SweepJob:
+        """The run that a trial is."""
+        words, label = as_words(trial.params), as_label(trial.params)
+        journal = quoted(str(self.folder / JOURNAL))
+        of_trial = [f"hparams_search.trial={trial.number}", f"hparams_search.journal={journal}"]
+        told = [f"{SWEEP}={quoted('search of ' + ' '.join(self.space))}", f"{ROW}={quoted(label)}"]
+        (job,) = compose_jobs(self.config, [([*self.fixed, *words, *told, *of_trial], label)], self.loader)
+        return job
+
+
+def run_search(search: Search, launcher: Launcher, at_once: int) -> list[dict[str, Any]]:
+    """Runs trials until there are as many as asked for, those of former starts among them.
+
+    Args:
+        search: What to search.
+        launcher: That runs them.
+        at_once: How many it gets at a time.
+
+    Returns:
+        The content of metrics.json of the best one.
+
+    Raises:
+        SystemExit: another process runs the same search, it was told to stop, or no trial came to an end.
+    """
+    with _alone(search):
+        study = open_search(search.folder / JOURNAL, search.config.hparams_search.direction)
+        print(f"Search: {_counts(study)}, {search.config.hparams_search.n_trials} wanted.", flush=True)
+        stopped = _run_trials(search, study, launcher, at_once)
+        print(f"Search: {_counts(study)}; {search.folder / TRIALS}", flush=True)
+    if stopped:
+        sys.exit("The same command goes on.")
+    if not study.get_trials(states=(TrialState.COMPLETE,)):
+        sys.exit("train.py: no trial came to an end. The same command tries others.")
+    best = search.job(study.best_trial)
+    print(f"Best: {search.config.objective} {study.best_value:.4f} with {best.label}; {best.folder}", flush=True)
+    return [json.loads((best.folder / RESULTS).read_text())]
+
+
+def _run_trials(search: Search, study: optuna.Study, launcher: Launcher, at_once: int) -> bool:
+    """Runs what former starts left unfinished, then new trials; returns whether it was told to stop."""
+    waiting = study.get_trials(states=(TrialState.RUNNING,))
+    left = search.config.hparams_search.n_trials - len(study.get_trials(states=ENDED)) - len(waiting)
+    while waiting or left > 0:
+        batch, waiting = waiting[:at_once], waiting[at_once:]
+        while len(batch) < at_once and left > 0:
+            batch.append(_ask(search, study))
+            left -= 1
+        stopped = _run_batch(search, study, batch, launcher)
+        write_trials(study, search.folder, search.config.objective)
+        if stopped:
+            return True
+    return False
+
+
+def _ask(search: Search, study: optuna.Study) -> FrozenTrial:
+    """A new trial. Its values follow from the seed, its number and the trials before, whatever stopped in between."""
+    number = len(study.get_trials(deepcopy=False))
+    study.sampler = instantiate(search.config.hparams_search.sampler)(seed=search.config.seed + number)
+    study.ask(search.space)
+    return study.get_trials()[number]
+
+
+def _run_batch(search: Search, study: optuna.Study, batch: Sequence[FrozenTrial], launcher: Launcher) -> bool:
+    """Has trials run and tells the study what came of them; returns whether some were told to stop."""
+    whole = [trial for trial in batch if trial.params.keys() == search.space.keys()]
+    for trial in batch:
+        if trial not in whole:  # killed while its values were drawn
+            study.tell(trial.number, state=TrialState.FAIL)
+    jobs = {trial.number: search.job(trial) for trial in whole}
+    todo = {number: job for number, job in jobs.items() if finished_at(job) is None and not _pruned(study, number)}
+    for job in todo.values():
+        (job.folder / ERROR).unlink(missing_ok=True)
+    returned = launcher.launch([list(job.overrides) for job in todo.values()], min(todo, default=0)) if todo else []
+    outcomes = dict(zip(todo, returned, strict=True))
+    for number, job in jobs.items():
+        _tell(study, number, job, outcomes.get(number), search.config.objective)
+    return any(outcome.status == JobStatus.UNKNOWN for outcome in returned)
+
+
+def _tell(study: optuna.Study, number: int, job: SweepJob, outcome: JobReturn | None, objective: str) -> None:
+    """Tells the study and the user what came of a trial; nothing of one that was stopped, which goes on later."""
+    if finished_at(job) is not None:
+        value = json.loads((job.folder / RESULTS).read_text())[objective]
+        study.tell(number, value)
+        best = ", the best so far" if study.best_trial.number == number else ""
+        print(f"Trial {number}: {objective} {value:.4f}{best}: {job.label}", flush=True)
+    elif _pruned(study, number):
+        study.tell(number, state=TrialState.PRUNED)
+        at = study.get_trials(deepcopy=False)[number].user_attrs[PRUNED_AT]
+        print(f"Trial {number}: pruned at step {at}: {job.label}", flush=True)
+    elif outcome is not None and outcome.status != JobStatus.UNKNOWN:
+        if outcome.status == JobStatus.FAILED:
+            keep_error(job, outcome._return_value)
+        study.tell(number, state=TrialState.FAIL)
+        print(f"Trial {number}: failed: {job.label}\n          {job.folder / ERROR}", flush=True)
+
+
+def _pruned(study: optuna.Study, number: int) -> bool:
+    """Whether the run of a trial has ended since it fell behind."""
+    return PRUNED_AT in study.get_trials(deepcopy=False)[number].user_attrs
+
+
+def _counts(study: optuna.Study) -> str:
+    """How many trials there are, for messages."""
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    half_done = states.count(TrialState.RUNNING)
+    counts = ", ".join(f"{states.count(state)} {name}" for name, state in named.items())
+    return f"{counts}, {half_done} half done" if half_done else counts
+
+
+def _split(
+    config: DictConfig, given: Sequence[str], loader: ConfigLoader
+) -> tuple[list[str], dict[str, BaseDistribution]]:
+    """What all runs share, and what is searched.
+
+    Raises:
+        StudyError: nothing is searched, or the seed or several rows of a study are.
+    """
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
+    overrides = {override.get_key_element(): override for override in parsed}
+    study, chosen = parse_study(config.hydra.runtime.choices.get("experiment") or "", config), overrides.pop(ROW, None)
+    rows = chosen_rows(study, chosen) if study else []
+    if len(rows) > 1:
+        raise StudyError(f"a search takes one row of {study.name if study else ''}: say which by {ROW}=...")
+    if SEED in overrides and overrides[SEED].is_sweep_override():
+        raise StudyError(f"{overrides[SEED].input_line}: a search takes one seed.")
+    space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
+    if not space:
+        raise StudyError("nothing to search: give lists, range(a,b) or interval(a,b) as values.")
+    fixed = [str(override.input_line) for key, override in overrides.items() if key not in space]
+    return [*fixed, *(word for row in rows if row for word in row.overrides)], space
+
+
+@contextmanager
+def _alone(search: Search) -> Iterator[None]:
+    """Holds the folder of the search, a new one where all is to start anew."""
+    if search.config.resume == "never" and search.folder.exists():
+        search.folder.rename(f"{search.folder}-before-{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    search.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(search.folder / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        sys.exit(f"train.py: another process runs this search, in {search.folder}.")
