@@ -12,7 +12,7 @@ from panns.data.importers import SourceError
 from panns.data.labels import LabelError, Segment, read_segments, write_segments
 from panns.data.manifest import ManifestSource
 from panns.data.report import KINDS, ImportReport
-from panns.data.tables import split_labels
+from panns.data.tables import label_separator, split_labels
 
 SHARED = Path(__file__).parents[3] / "shared"
 SPEECH, DOG = "/m/09x0r", "/m/0bt9lr"  # classes 0 and 74
@@ -118,7 +118,8 @@ def manifest(tmp_path: Path, text: str, **options) -> ManifestSource:
 
 def test_manifest_with_quotes_folds_cuts_and_windows_line_ends(tmp_path):
     touch(tmp_path, "a.wav", "sub/b.v2.wav")
-    rows = ["path,labels,start,end,fold", '"a.wav","dog,cat",1.5,3,1', "a.wav,cat;cow,4,,2", "sub/b.v2.wav,dog,,,2", ""]
+    rows = ["path,labels,start,end,fold", '"a.wav","dog,cat",1.5,3,1']
+    rows += ['a.wav,"cat,cow",4,,2', "sub/b.v2.wav,dog,,,2", ""]
     source, report = manifest(tmp_path, "\r\n".join(rows)), ImportReport()
     assert [label.name for label in source.classes] == ["cat", "cow", "dog"]
     assert source.splits == ["fold1", "fold2"]
@@ -127,7 +128,8 @@ def test_manifest_with_quotes_folds_cuts_and_windows_line_ends(tmp_path):
         ("a_4000", "a.wav", 1, (0, 1), 4000, (4.0, None)),
         ("sub/b.v2", "b.v2.wav", 1, (2,), 0, None),
     ]
-    assert kinds(report) == {}
+    assert kinds(report) == {"split_label": 1}
+    assert report.findings[0].detail == "2 cells, such as 'cat,cow'; where that is one label, give --classes"
 
 
 def test_manifest_without_folds_is_one_training_split(tmp_path):
@@ -188,7 +190,9 @@ def test_bad_manifest_is_named(text, says, tmp_path):
         (["dog/cat", "dog", "cat"], ["dog/cat"]),
         (["dog / cat", "dog", "cat + dog;cat"], ["cat + dog", "dog / cat"]),
         (["Speech/Music", "Speech"], []),
-        (["dog;cat", "dog, cat"], []),
+        (["dog, cat"], []),
+        (["dog;cat", "dog, cat"], ["dog, cat"]),
+        (["Chicken, rooster", "Chicken", "rooster"], ["Chicken, rooster"]),
         (["dog,cat;bird", "dog", "cat"], ["dog,cat"]),
     ],
 )
@@ -219,11 +223,38 @@ def test_missing_manifest_is_named(tmp_path):
 
 
 def test_label_cells():
-    assert split_labels("a;b, c", ()) == ["a", "b, c"]
-    assert split_labels("a, b", ()) == ["a", "b"]
-    assert split_labels("a, b", ("a, b",)) == ["a, b"]
-    assert split_labels("a, b;", ()) == ["a, b"]
-    assert split_labels("", ()) == []
+    assert label_separator(["a, b", "a;b, c"]) == ";"
+    assert label_separator(["a, b", ""]) == ","
+    assert split_labels("a;b, c", ";", ()) == ["a", "b, c"]
+    assert split_labels("a, b", ",", ()) == ["a", "b"]
+    assert split_labels("a, b", ",", ("a, b",)) == ["a, b"]
+    assert split_labels("a, b;", ";", ()) == ["a, b"]
+    assert split_labels("", ",", ()) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes", "found"),
+    [
+        (["Male speech, man speaking", "Music"], None, ["Male speech, man speaking", "Music"]),
+        (["Male speech, man speaking", "Speech, Music"], None, ["Male speech, man speaking", "Music", "Speech"]),
+        (["air, cold", "air, cold;rain"], None, ["air, cold", "rain"]),
+        (["air, cold", "rain"], "air, cold\nrain\n", ["air, cold", "rain"]),
+        (["air, cold", "rain,air, cold"], "air, cold\nrain\n", ["air, cold", "rain"]),
+        (["Male speech, man speaking", "Speech,Music"], "audioset", ["Male speech, man speaking", "Music", "Speech"]),
+    ],
+)
+def test_a_comma_separates_labels_in_the_whole_file_or_nowhere(cells, classes, found, tmp_path):
+    touch(tmp_path, *(f"{number}.wav" for number in range(len(cells))))
+    if classes not in (None, "audioset"):
+        (tmp_path / "classes.txt").write_text(classes)
+        classes = tmp_path / "classes.txt"
+    report = ImportReport()
+    rows = [f'{number}.wav,"{cell}"' for number, cell in enumerate(cells)]
+    source = manifest(tmp_path, "\n".join(["path,labels", *rows, ""]), class_list=classes)
+    heard = {source.classes[label].name for clip in source.clips(report) for label in clip.labels}
+    assert sorted(heard) == found
+    unknown = [finding.detail for finding in report.findings if finding.what == "unknown_label"]
+    assert unknown == (["not in the class list: air; cold"] if "rain,air, cold" in cells else [])
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="ESC-10 is not beside the project")

@@ -9,16 +9,17 @@ from pathlib import Path
 from panns.data.importers import Clip, ClipList, SourceError
 from panns.data.labels import ClassLabel, audioset_classes, class_index, looks_joined, read_classes
 from panns.data.report import ImportReport
-from panns.data.tables import LINE, read_ast, read_rows, split_labels
+from panns.data.tables import LINE, label_separator, read_ast, read_rows, split_labels
 
 
 @dataclass(frozen=True)
 class ManifestSource:
     """One's own data: a table with columns `path,labels` and any of `start,end` (seconds), `fold` or `split`.
 
-    Columns are separated by commas, tabs, `;` or `|`; labels by `;`, or by `,` where that does not separate columns.
-    The JSON that AST and its relatives train on is read too. Paths are relative to `audio_folder`, or to the manifest's
-    folder.
+    Columns are separated by commas, tabs, `;` or `|`. Labels are separated by `;` in all rows if in any of them, else
+    by `,`; a cell that is the name of one class as a whole, in the class list given or without one in AudioSet's, is
+    one label. The JSON that AST and its relatives train on is read too. Paths are relative to `audio_folder`, or to
+    the manifest's folder.
 
     Args:
         manifest: the table.
@@ -57,10 +58,18 @@ class ManifestSource:
         """The class list given, or all labels in the data, sorted."""
         if self.class_list is not None:
             return audioset_classes() if self.class_list == "audioset" else read_classes(self.class_list)
-        names = sorted({label for row in self._rows for label in split_labels(row["labels"], ())})
+        names = sorted({label for labels in self._labels.values() for label in labels})
         if not names:
             raise SourceError(f"{self.manifest}: no row has a label; fill the column `labels`")
         return [ClassLabel(name, name) for name in names]
+
+    @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        """What each cell of the column `labels` holds."""
+        cells = {row["labels"] for row in self._rows}
+        separator = label_separator(cells)
+        names = class_index(audioset_classes() if self.class_list is None else self.classes)
+        return {cell: split_labels(cell, separator, names) for cell in cells}
 
     @cached_property
     def splits(self) -> list[str]:
@@ -83,12 +92,11 @@ class ManifestSource:
 
     def clips(self, report: ImportReport) -> list[Clip]:
         """Rows whose file is there and whose labels are known."""
-        clips, names = ClipList(self.classes, report), class_index(self.classes)
+        clips = ClipList(self.classes, report)
         for column in sorted(set(self._rows[0]) - {*self.COLUMNS, LINE}):
             report.add("ignored_column", "", self.manifest, f"{column}: read are {', '.join(self.COLUMNS)}")
-        for label in [] if self.class_list is not None else sorted(names):
-            if looks_joined(label, names):
-                report.add("joined_label", "", self.manifest, f"{label}: separate labels with `;`")
+        if self.class_list is None:
+            self._report_doubtful_labels(report)
         for row in self._rows:
             path = os.path.normpath(self.folder / row["path"])
             cut = self._cut(row)
@@ -98,8 +106,19 @@ class ManifestSource:
             elif clips.is_new(clip_id, path):
                 start_ms = round(cut[0] * 1000) if cut else 0
                 split = self.splits.index(self._split(row))
-                clips.add(Clip(clip_id, path, split, (), start_ms, cut), split_labels(row["labels"], names))
+                clips.add(Clip(clip_id, path, split, (), start_ms, cut), self._labels[row["labels"]])
         return clips.clips
+
+    def _report_doubtful_labels(self, report: ImportReport) -> None:
+        """Names what may be meant otherwise, where no class list tells."""
+        names = class_index(self.classes)
+        for label in sorted(names):
+            if looks_joined(label, names):
+                report.add("joined_label", "", self.manifest, f"{label}: separate labels with `;`")
+        apart = sorted(cell for cell, labels in self._labels.items() if len(labels) > 1 and ";" not in cell)
+        if apart and self.manifest.suffix != ".json":  # of AST's JSON, commas are the form
+            detail = f"{len(apart)} cells, such as {apart[0]!r}; where that is one label, give --classes"
+            report.add("split_label", "", self.manifest, detail)
 
     def _clip_id(self, path: str) -> str:
         """The path from the audio folder on, without its extension; a file outside keeps its whole path."""

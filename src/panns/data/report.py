@@ -31,6 +31,7 @@ KEPT = {
     "label_differs": "has other labels in its source: those of the official list are stored",
     "unknown_label": "a label is not in the class list: the others are kept",
     "joined_label": "a label that looks like several and is taken for one: separate labels with `;`",
+    "split_label": "cells taken apart at their commas, as none has a `;` and there is no class list to tell",
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,8 +81,13 @@ def read_ast(path: Path) -> list[AstItem]:
     return found
 
 
-def split_labels(cell: str, known: Iterable[str]) -> list[str]:
-    """Labels of one cell: a known name as it stands, else separated by `;`, else by `,`."""
-    if cell in known:
+def label_separator(cells: Iterable[str]) -> str:
+    """What separates the labels of all cells of one file: `;` if it stands in any of them, else `,`."""
+    return ";" if any(";" in cell for cell in cells) else ","
+
+
+def split_labels(cell: str, separator: str, names: Container[str]) -> list[str]:
+    """Labels of one cell: the whole cell where that is one of the `names`, which may hold commas, else its parts."""
+    if cell in names:
         return [cell]
-    return [label.strip() for label in cell.split(";" if ";" in cell else ",") if label.strip()]
+    return [label.strip() for label in cell.split(separator) if label.strip()]
