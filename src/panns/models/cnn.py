@@ -5,7 +5,9 @@ Shapes: B clips, C and D channels, T frames, F frequency bins.
 
 from torch import Tensor, nn
 
-from panns.models.layers import ConvBlock, init_weights
+from panns.models.layers import ConvBlock, init_weights, require_positive
+
+MAX_DEPTH = 6  # of Table I; a block has twice the channels of the one before, four times its weights
 
 
 class Cnn(nn.Module):
@@ -16,7 +18,7 @@ class Cnn(nn.Module):
 
     Args:
         in_channels: C, from the frontend.
-        depth: Number of the last block; block i has base_channels * 2 ** (i - 1) channels.
+        depth: Number of the last block, at most MAX_DEPTH; block i has base_channels * 2 ** (i - 1) channels.
         convs_per_block: 2, or 1 as in Cnn6.
         kernel_size: Odd.
         base_channels: Width of block 1.
@@ -25,7 +27,7 @@ class Cnn(nn.Module):
         dropout: After every block.
 
     Raises:
-        ValueError: If no block is left.
+        ValueError: If no block is left, or more than MAX_DEPTH would be; a width that is not above 0, an even kernel.
     """
 
     def __init__(
@@ -40,11 +42,19 @@ class Cnn(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        if depth < start_block or convs_per_block < 1:
+        require_positive(
+            "backbone",
+            start_block=start_block,
+            convs_per_block=convs_per_block,
+            kernel_size=kernel_size,
+            base_channels=base_channels,
+        )
+        if not start_block <= depth <= MAX_DEPTH:
             raise ValueError(
-                f"depth={depth}, start_block={start_block}, convs_per_block={convs_per_block} leave no convolution: "
-                "depth must be at least start_block, convs_per_block at least 1."
+                f"backbone.depth={depth}: from start_block={start_block} to {MAX_DEPTH}; each block doubles the width."
             )
+        if kernel_size % 2 == 0:
+            raise ValueError(f"backbone.kernel_size={kernel_size} must be odd, so that a map keeps its size.")
         self.blocks = nn.ModuleDict()  # "block1" and so on, numbered as in the paper
         for number in range(start_block, depth + 1):
             width = base_channels * 2 ** (number - 1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import melscale_fbanks
 
-from panns.models.layers import no_autocast
+from panns.models.layers import no_autocast, require_positive
 
 AMIN = 1e-10  # power below which the logarithm is cut, -100 dB
 
@@ -46,7 +46,8 @@ class LogMel(nn.Module):
         f_max: Upper edge in Hz; None for 14 kHz, or half the sample rate where that is lower.
 
     Raises:
-        ValueError: If f_max lies above half the sample rate or not above f_min.
+        ValueError: If f_max lies above half the sample rate or not above f_min, n_mels above the number of frequency
+            bins, or a size is not above 0.
     """
 
     out_channels = 1
@@ -61,6 +62,7 @@ class LogMel(nn.Module):
         f_max: float | None = None,
     ) -> None:
         super().__init__()
+        require_positive("frontend", n_fft=n_fft, hop_length=hop_length, n_mels=n_mels)
         self.n_fft = n_fft or round(0.032 * sample_rate)
         self.hop_length = hop_length or round(0.01 * sample_rate)
         self.num_bins = n_mels
@@ -68,6 +70,11 @@ class LogMel(nn.Module):
         if not f_min < f_max <= sample_rate / 2:
             raise ValueError(
                 f"frontend.f_min={f_min}, f_max={f_max}: need f_min < f_max <= {sample_rate / 2} Hz, half the rate."
+            )
+        if n_mels > self.n_fft // 2 + 1:
+            raise ValueError(
+                f"frontend.n_mels={n_mels}: an FFT of n_fft={self.n_fft} samples has {self.n_fft // 2 + 1} frequency "
+                "bins, and a mel bin takes one at least; raise n_fft or lower n_mels."
             )
         with torch.device("cpu"):  # torchaudio cannot work them out on the meta device
             filters = melscale_fbanks(

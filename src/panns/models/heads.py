@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import init_weights, no_autocast
+from panns.models.layers import init_weights, no_autocast, require_positive
 
 Aggregation = Literal["max", "mean", "attention"]
 AGGREGATIONS = ("max", "mean", "attention")
@@ -41,12 +41,16 @@ class ClipHead(nn.Module):
         num_classes: K.
         embedding_dim: E; None for D.
         dropout: In front of the hidden layer.
+
+    Raises:
+        ValueError: If embedding_dim is not above 0.
     """
 
     def __init__(
         self, in_features: int, num_classes: int, embedding_dim: int | None = None, dropout: float = 0.5
     ) -> None:
         super().__init__()
+        require_positive("head", embedding_dim=embedding_dim)
         self.embedding_dim = embedding_dim or in_features
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
@@ -75,7 +79,7 @@ class FrameHead(nn.Module):
         dropout: In front of the hidden layer and behind it.
 
     Raises:
-        ValueError: If the aggregation is unknown.
+        ValueError: If the aggregation is unknown, or embedding_dim not above 0.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class FrameHead(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        require_positive("head", embedding_dim=embedding_dim)
         if aggregation not in AGGREGATIONS:
             raise ValueError(f"head.aggregation={aggregation!r}: choose one of {', '.join(AGGREGATIONS)}.")
         self.aggregation = aggregation

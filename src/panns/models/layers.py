@@ -3,6 +3,7 @@
 Shapes: B clips, C and D channels, T frames, F frequency bins.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 
@@ -24,6 +25,22 @@ def init_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     if isinstance(module, nn.Conv2d):
         module.to(memory_format=torch.channels_last)
+
+
+def require_positive(part: str, **values: float | Sequence[float] | None) -> None:
+    """Refuses sizes that are not above 0.
+
+    Args:
+        part: Group of `conf/model` that the keys belong to.
+        values: By key; None is a size that is worked out later.
+
+    Raises:
+        ValueError: One is not above 0, or a list of them is empty.
+    """
+    for key, value in values.items():
+        numbers = value if isinstance(value, Sequence) else [1 if value is None else value]
+        if not numbers or min(numbers) <= 0:
+            raise ValueError(f"{part}.{key}={value}: give {'numbers' if numbers is value else 'a number'} above 0.")
 
 
 def no_autocast(device_type: str) -> AbstractContextManager[object]:

@@ -7,7 +7,7 @@ Shapes: B clips, C and D channels, T frames, F frequency bins.
 
 from torch import Tensor, nn
 
-from panns.models.layers import InputConv2d, init_weights
+from panns.models.layers import InputConv2d, init_weights, require_positive
 
 # (out_channels, stride) of the 13 depthwise-separable blocks of MobileNetV1
 V1_BLOCKS = (
@@ -32,6 +32,7 @@ class MobileNetV1(nn.Module):
 
     def __init__(self, in_channels: int, width: float = 1.0) -> None:
         super().__init__()
+        require_positive("backbone", width=width)
         channels = _scaled(STEM_CHANNELS, width)
         self.features = nn.Sequential(_spatial(in_channels, channels, stride=2, activation=nn.ReLU))
         for out_channels, stride in V1_BLOCKS:
@@ -76,6 +77,7 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, in_channels: int, width: float = 1.0) -> None:
         super().__init__()
+        require_positive("backbone", width=width)
         channels = _scaled(STEM_CHANNELS, width)
         self.features = nn.Sequential(_spatial(in_channels, channels, stride=2, activation=nn.ReLU6))
         for expansion, stage_channels, count, first_stride in V2_STAGES:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import ConvBlock, init_weights, shortcut
+from panns.models.layers import ConvBlock, init_weights, require_positive, shortcut
+
+MAX_STAGES = 6  # each has twice the channels of the one before
 
 
 class BasicBlock(nn.Module):
@@ -86,7 +88,7 @@ class ResNet(nn.Module):
         block_dropout: Inside every residual block.
 
     Raises:
-        ValueError: If there is no stage, or one without blocks.
+        ValueError: If there is no stage, one without blocks, more than MAX_STAGES, or no width.
     """
 
     def __init__(
@@ -99,9 +101,11 @@ class ResNet(nn.Module):
         block_dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if not layers or min(layers) < 1:
+        require_positive("backbone", base_channels=base_channels)
+        if not 0 < len(layers) <= MAX_STAGES or min(layers) < 1:
             raise ValueError(
-                f"backbone.layers={list(layers)}: give each stage at least one block, such as [2, 2, 2, 2]."
+                f"backbone.layers={list(layers)}: give each stage at least one block, such as [2, 2, 2, 2], and at "
+                f"most {MAX_STAGES} stages; each doubles the width."
             )
         block = Bottleneck if bottleneck else BasicBlock
         self.out_channels = 32 * base_channels

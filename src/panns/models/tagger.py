@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from panns.models.frontends import Augment
 from panns.models.heads import TaggingOutput, upsample_frames
+from panns.models.layers import require_positive
 
 ShortClips = Literal["refuse", "zeros", "repeat"]
 SHORT_CLIPS = ("refuse", "zeros", "repeat")
@@ -53,7 +54,8 @@ class AudioTagger(nn.Module):
             frame.
 
     Raises:
-        ValueError: If the frontend gives fewer frequency bins than the backbone pools away, or short_clips is unknown.
+        ValueError: If the frontend gives fewer frequency bins than the backbone pools away, short_clips is unknown,
+            or sample_rate or num_classes not above 0.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class AudioTagger(nn.Module):
         super().__init__()
         if short_clips not in SHORT_CLIPS:
             raise ValueError(f"short_clips={short_clips!r}: choose one of {', '.join(SHORT_CLIPS)}.")
+        require_positive("model", sample_rate=sample_rate, num_classes=num_classes)
         self.sample_rate = sample_rate
         self.num_classes = num_classes
         self.short_clips = short_clips

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import InputConv1d, init_weights, shortcut
+from panns.models.layers import InputConv1d, init_weights, require_positive, shortcut
 
 
 class LeeNet(nn.Module):
@@ -37,6 +37,7 @@ class LeeNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        require_positive("backbone", channels=channels, convs_per_block=convs_per_block)
         widths = [in_channels, *channels]
         self.blocks = nn.ModuleList(
             WaveBlock(a, b, num_convs=convs_per_block, stride=1 if i else 3)
@@ -126,6 +127,7 @@ class DaiNet(nn.Module):
 
     def __init__(self, in_channels: int, channels: Sequence[int] = (64, 128, 256, 512)) -> None:
         super().__init__()
+        require_positive("backbone", channels=channels)
         self.conv0 = InputConv1d(in_channels, channels[0], kernel_size=80, stride=4, bias=False)
         self.bn0 = nn.BatchNorm1d(channels[0])
         init_weights(self.conv0)
@@ -194,6 +196,7 @@ class Res1dNet(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        require_positive("backbone", channels=channels)
         if not 0 < len(layers) <= len(channels) or min(layers) < 1:
             raise ValueError(
                 f"backbone.layers={list(layers)}: give each stage at least one block, and at most {len(channels)} "

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from panns.models.frontends import Augment, LogMel
-from panns.models.layers import ConvBlock, InputConv1d, init_weights
+from panns.models.layers import ConvBlock, InputConv1d, init_weights, require_positive
 from panns.models.waveform import WaveBlock
 
 KERNEL = 11  # of the first convolution; a stride beyond it would skip samples
@@ -48,6 +48,7 @@ class Wavegram(nn.Module):
         out_channels: int = 64,
     ) -> None:
         super().__init__()
+        require_positive("frontend", num_bins=num_bins, groups=groups, out_channels=out_channels)
         self.sample_rate = sample_rate
         self.num_bins = num_bins
         self.out_channels = out_channels
@@ -111,6 +112,7 @@ class WavegramLogMel(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
+        require_positive("frontend", n_mels=n_mels, groups=groups, channels=channels)
         if n_mels % 2:
             raise ValueError(
                 f"frontend.n_mels={n_mels} must be even: block 1 halves it, and the Wavegram has as many bins."
@@ -138,6 +140,7 @@ class WavegramLogMel(nn.Module):
 
 def hop_strides(sample_rate: int, hop_length: int | None, strides: Sequence[int] | None) -> tuple[int, ...]:
     """-> the Wavegram's four strides, whose product is its hop length; see `Wavegram`."""
+    require_positive("frontend", hop_length=hop_length)
     if strides is None:
         return even_factors(hop_length or round(0.01 * sample_rate))
     if len(strides) != 4 or min(strides) < 1 or strides[0] > KERNEL:
