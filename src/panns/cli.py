@@ -25,6 +25,8 @@ COMMANDS = {  # name: (module, one line of help)
     "report": ("panns.commands.report", "gather the runs of a study: tables, pictures, the paper beside them"),
 }
 
+UNREAD = 128 + signal.SIGPIPE  # the exit code of a program that nobody reads on
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -36,12 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = run(parse(arguments))
-        sys.stdout.flush()  # a reader that is gone shows here at the latest
-        return code
+        try:
+            return run(parse(arguments))
+        finally:
+            sys.stdout.flush()  # a reader that is gone shows here at the latest
     except BrokenPipeError:  # the reader has enough, as `head` does; what is still buffered goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return UNREAD
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # what rich makes of it
+            return UNREAD
+        raise
     except KeyboardInterrupt:
         print(f"panns {chosen}: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130

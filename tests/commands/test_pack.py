@@ -1,5 +1,6 @@
 """`panns pack`, `panns index` and `panns info` as a user types them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -84,12 +85,16 @@ def test_a_folder_that_cannot_be_made_is_not_called_a_full_disk(out, says, tmp_p
     assert "make room" not in error
 
 
-def test_a_reader_that_has_enough_is_no_error(tmp_path):
+@pytest.mark.parametrize(
+    "command", ["info {store}", "verify {store} --jobs 1 2>/dev/null", "--help", "pack csv --help"]
+)
+def test_a_reader_that_has_enough_is_no_error(command, tmp_path):
     make_clip(tmp_path)
     store = tmp_path / "store"
     assert main(["pack", "csv", "--manifest", str(tmp_path / "a.csv"), "--out", str(store), "--jobs", "1"]) == 0
-    command = f"{sys.executable} -m panns.cli info {store} | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    command = f"{sys.executable} -m panns.cli {command.format(store=store)} | true; echo ${{PIPESTATUS[0]}}"
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, env=env)
     assert (done.stdout, done.stderr) == ("141\n", "")
 
 
@@ -102,6 +107,16 @@ def test_only_what_was_found_is_counted(tmp_path, capsys):
     assert ["missing", "1", "listed,"] in table
     assert ["short", "1", "shorter"] in table
     assert not any(row[0] in ("silent", "clipped", "unchecked") for row in table)
+
+
+def test_a_class_whose_clips_are_all_left_out_is_named(tmp_path, capsys):
+    make_clip(tmp_path)
+    (tmp_path / "a.csv").write_text("path,labels\na.wav,dog\na.wav,cat\ngone.wav,cow\n")
+    assert main(["pack", "csv", "--manifest", str(tmp_path / "a.csv"), "--out", str(tmp_path / "s"), "--jobs=1"]) == 0
+    assert main(["info", str(tmp_path / "s")]) == 0
+    said = capsys.readouterr().out
+    assert "1 clips (train 1), 3 classes (2 without a clip: cat; cow); names in" in said
+    assert "classes      3 (2 without a clip: cat; cow), several classes a clip" in said
 
 
 def make_clip(folder):

@@ -81,7 +81,6 @@ def test_slurm_gets_an_array_and_a_merge_that_waits_for_it(import_command, slurm
 def test_mistakes_show_before_anything_is_submitted(import_command, slurm, capsys):
     for arguments, message in (
         (["--parts", "4", "info", "x"], "say how many parts, then the import"),
-        (["--parts", "0", *import_command], "say how many parts"),
         (["--parts", "4", *import_command, "--part", "1/4"], "--part is filled in for each job"),
         (["--parts", "4", "--set", "partition", *import_command], "write KEY=VALUE"),
         (["--parts", "4", "--set", "slurm_partitoin=cpu", *import_command], "partitoin"),

@@ -42,7 +42,29 @@ def test_a_clip_shorter_than_the_model_takes_is_filled_up_as_the_model_says(dial
     with torch.inference_mode():
         best = model.probabilities(torch.from_numpy(filled)[None])[0].max()
     assert main(["tag", str(tmp_path / "a.ckpt"), str(tmp_path / "a.wav"), "--top", "1"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[0] == f"{best:.3f}"
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split()[0] == f"{best:.3f}"
+    filled_up = "repeated" if dial == "repeat" else "filled up with silence"
+    assert said[0].endswith(
+        f"a.wav (0.00313 s, {filled_up} to the {model.min_samples / 32000:.3g} s that the model needs)"
+    )
+
+
+def test_silence_is_said_beside_the_name(tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    soundfile.write(tmp_path / "a.wav", np.zeros(44100), 44100)
+    assert main(["tag", str(tmp_path / "a.ckpt"), str(tmp_path / "a.wav"), "--top", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("a.wav (1.0 s, silent: every sample is zero)")
+
+
+def test_a_window_shorter_than_the_model_takes_is_refused(tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    assert main(["tag", str(tmp_path / "a.ckpt"), "a.wav", "--window", "0.001"]) == 2
+    needed = load(tmp_path / "a.ckpt").min_samples / 32000
+    assert (
+        capsys.readouterr().err
+        == f"panns tag: --window 0.001: this model needs {needed:.3g} s at least to hear anything\n"
+    )
 
 
 def test_the_command_prints_classes_by_score(tmp_path, capsys):

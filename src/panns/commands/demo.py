@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from panns.commands.numbers import whole
 from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, generate
 from panns.data.packing import index
 from panns.data.ready import demo_source
@@ -13,10 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, which and how many."""
     parser.add_argument("--out", type=Path, default=Path("data/demo"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--store", type=Path, metavar="DIR", help="folder of its store; default: OUT-store")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: %(default)s)")
-    parser.add_argument("--num-train", type=int, default=NUM_TRAIN, help="training clips (default: %(default)s)")
-    parser.add_argument("--num-eval", type=int, default=NUM_EVAL, help="evaluation clips (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, help="the same seed gives the same bytes (default: %(default)s)"
+    )
+    parser.add_argument("--num-train", type=whole(1), default=NUM_TRAIN, help="training clips (default: %(default)s)")
+    parser.add_argument("--num-eval", type=whole(1), default=NUM_EVAL, help="evaluation clips (default: %(default)s)")
+    parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes; default: all cores")
 
 
 def run(args: argparse.Namespace) -> int:

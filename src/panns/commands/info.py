@@ -4,6 +4,7 @@ import argparse
 
 import numpy as np
 
+from panns.commands.sources import without_clips
 from panns.data.codecs import CODECS
 from panns.data.quarantine import read_quarantine
 from panns.data.remote_store import RemoteClipStore
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     hours = store.frames.sum(dtype=np.int64) / store.sample_rate / 3600
     print(f"name         {store.name}")
     print(f"clips        {len(store):,} of {store.clip_samples / store.sample_rate:g} s, {hours:.2f} hours")
-    print(f"classes      {store.num_classes}, {kind}")
+    print(f"classes      {store.num_classes}{without_clips(store)}, {kind}")
     print(f"sample rate  {store.sample_rate} Hz")
     print(f"codecs       {', '.join(f'{CODECS[codec]} {count:,}' for codec, count in zip(codecs, clips, strict=True))}")
     print(f"size         {store.nbytes.sum() / 2**20:,.1f} MiB of clips in {len(store.path):,} files")

@@ -2,6 +2,7 @@
 
 import argparse
 
+from panns.commands.numbers import whole
 from panns.commands.sources import add_sources, run_import
 from panns.data.packing import PACK_CODECS, pack
 
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="flac: lossless, half the size; pcm: fastest to read; mp3: mono MP3 of the right rate, copied. "
             "Default: %(default)s",
         )
-        form.add_argument("--shard-mb", type=int, default=1024, metavar="MIB", help="default: %(default)s")
+        form.add_argument("--shard-mb", type=whole(1), default=1024, metavar="MIB", help="default: %(default)s")
         form.add_argument(
             "--allow-upsampling", action="store_true", help="even if most of the audio has a lower rate than the store"
         )

@@ -5,10 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from panns.commands.forms import FORMS
+from panns.commands.numbers import seconds, whole
 from panns.data.parts import Part, part_folder
 from panns.data.report import ImportReport, print_counts
 from panns.data.store import ClipStore
+
+MOST_NAMED = 5  # classes without a clip
 
 
 def add_sources(parser: argparse.ArgumentParser, in_place: bool) -> dict[str, argparse.ArgumentParser]:
@@ -44,13 +49,24 @@ def print_result(out: Path, report: ImportReport) -> None:
     print_counts(report.counts)
     store = ClipStore.open(out)
     clips = ", ".join(f"{split} {len(store.rows([split])):,}" for split in store.splits)
-    print(f"{out}: {len(store):,} clips ({clips}), {store.num_classes} classes; names in {out / 'report.csv'}")
+    classes = f"{store.num_classes} classes{without_clips(store)}"
+    print(f"{out}: {len(store):,} clips ({clips}), {classes}; names in {out / 'report.csv'}")
+
+
+def without_clips(store: ClipStore) -> str:
+    """-> " (2 without a clip: cat; cow)", or nothing where each class of the store has one."""
+    counts = store.class_counts(np.arange(len(store)))
+    absent = [label.name for label, count in zip(store.classes, counts, strict=True) if not count]
+    if not absent:
+        return ""
+    names = f": {'; '.join(absent)}" if len(absent) <= MOST_NAMED else ""
+    return f" ({len(absent)} without a clip{names})"
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder of the store")
     parser.add_argument("--name", help="name of the store")
-    parser.add_argument("--sample-rate", type=int, default=32000, metavar="HZ", help="default: %(default)s")
-    parser.add_argument("--clip-seconds", type=float, metavar="S", help="default: 10; esc50: 5")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+    parser.add_argument("--sample-rate", type=whole(1), default=32000, metavar="HZ", help="default: %(default)s")
+    parser.add_argument("--clip-seconds", type=seconds, metavar="S", help="default: 10; esc50: 5")
+    parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes; default: all cores")
     parser.add_argument("--part", metavar="K/N", help="this part of the clips alone; `panns merge STORE` joins them")

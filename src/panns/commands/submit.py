@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from panns import cli
+from panns.commands.numbers import whole
 
 MAX_REQUEUES = 100
 CLUSTERS = ("slurm", "local")
@@ -20,7 +21,7 @@ class SubmitError(ValueError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many parts, on what, and the command."""
-    parser.add_argument("--parts", type=int, required=True, metavar="N", help="jobs that share the clips")
+    parser.add_argument("--parts", type=whole(1), required=True, metavar="N", help="jobs that share the clips")
     parser.add_argument("--cluster", choices=CLUSTERS, default=CLUSTERS[0], help="local: here (default: %(default)s)")
     parser.add_argument(
         "--set",
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Submit all parts and the merge; on this machine, wait for them."""
     command = args.import_command[args.import_command[:1] == ["--"] :]
-    if command[:1] not in (["pack"], ["index"]) or args.parts < 1:
+    if command[:1] not in (["pack"], ["index"]):
         raise SubmitError("say how many parts, then the import: panns submit --parts 64 pack audioset ... --out STORE")
     given = cli.parse(command)  # a typo shows here, not in 64 logs
     if given.part:

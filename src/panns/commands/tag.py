@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from panns.audio import AudioError, read_mono
+from panns.commands.numbers import seconds, whole
 from panns.models import AudioTagger, fold_batch_norms
 from panns.names import unknown
 from panns.trained import load
@@ -24,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt, or cnn14, ...: released weights"
     )
     parser.add_argument("files", type=Path, nargs="+", help="audio in any format soundfile reads, at any rate")
-    parser.add_argument("--top", type=int, default=5, metavar="N", help="classes shown per file (default: %(default)s)")
     parser.add_argument(
-        "--window", type=float, default=10.0, metavar="S", help="seconds heard at once (default: %(default)s)"
+        "--top", type=whole(1), default=5, metavar="N", help="classes shown per file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--window", type=seconds, default=10.0, metavar="S", help="seconds heard at once (default: %(default)s)"
     )
 
 
@@ -35,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
     model = fold_batch_norms(_model(args.model))
     if model.short_clips == "refuse":  # a choice for training: here every file is heard
         model.short_clips = "zeros"
-    unheard = 0
+    window, unheard = round(args.window * model.sample_rate), 0
+    if window < model.min_samples:
+        needed = model.min_samples / model.sample_rate
+        raise ValueError(f"--window {args.window:g}: this model needs {needed:.3g} s at least to hear anything")
     for path in args.files:
         try:
             waveform = read_mono(path, model.sample_rate)
@@ -43,13 +49,25 @@ def run(args: argparse.Namespace) -> int:
             print(f"panns tag: {error}", file=sys.stderr)
             unheard += 1
             continue
-        scores = tag(model, waveform, round(args.window * model.sample_rate))
-        print(f"{path} ({len(waveform) / model.sample_rate:.1f} s)")
+        scores = tag(model, waveform, window)
+        print(f"{path} ({about(model, waveform)})")
         for k in np.argsort(-scores)[: args.top]:
             print(f"  {scores[k]:.3f}  {model.classes[k]}")
     if unheard and len(args.files) > 1:
         print(f"panns tag: {unheard} of {len(args.files)} files could not be heard, see above", file=sys.stderr)
     return 2 if unheard else 0
+
+
+def about(model: AudioTagger, waveform: NDArray[np.float32]) -> str:
+    """What must be known about a file to judge its scores: its length, and why they may mean nothing."""
+    facts = [f"{len(waveform) / model.sample_rate:.1f} s"]
+    if len(waveform) < model.min_samples:
+        how = "filled up with silence" if model.short_clips == "zeros" else "repeated"
+        facts[0] = f"{len(waveform) / model.sample_rate:.3g} s"
+        facts.append(f"{how} to the {model.min_samples / model.sample_rate:.3g} s that the model needs")
+    if not waveform.any():
+        facts.append("silent: every sample is zero")
+    return ", ".join(facts)
 
 
 def _model(name: str) -> AudioTagger:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from panns.commands.numbers import whole
 from panns.data.verification import repair, verify
 from panns.data.verification.report import WIDTH, print_report, write_report
 
@@ -18,16 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
         "--sample",
-        type=int,
+        type=whole(1),
         default=1000,
         metavar="N",
         help="clips to read, spread over all files (default: %(default)s)",
     )
     how_many.add_argument("--all", action="store_true", help="read all clips and hash all files; can be interrupted")
-    parser.add_argument("--seed", type=int, default=0, help="another one is another sample (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="another one is another sample (default: %(default)s)")
     parser.add_argument("--repair", action="store_true", help="write the index anew without what is damaged")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes; default: STORE/verify")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: all cores")
+    parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes; default: all cores")
 
 
 def run(args: argparse.Namespace) -> int:
