@@ -1,10 +1,13 @@
 """Pictures: written, readable, and showing the numbers they are given."""
 
+from itertools import pairwise
+
 import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from panns.models import LogMel
 from panns.training import pictures
 
 RNG = np.random.default_rng(0)
@@ -98,6 +101,17 @@ def test_log_mel(path, figures):
     np.testing.assert_array_equal(ax.images[0].get_array(), logmel.T)
     at_1000 = dict(zip([t.get_text() for t in ax.get_yticklabels()], ax.get_yticks(), strict=True))["1"]
     assert at_1000 == pytest.approx(63 * np.log(1000 / 60) / np.log(13000 / 60), abs=0.1)
+
+
+def test_the_bands_of_a_clip_have_labels_that_do_not_touch(path, figures):
+    frontend = LogMel(32000)
+    band_hz = frontend.mel_filters.argmax(1).numpy() * 32000 / frontend.n_fft
+    pictures.log_mel(RNG.random((1001, 64)), path, band_hz=band_hz, title="Y--PJHxphWEs")
+    ax = figures[0].axes[0]
+    assert ax.get_title(loc="left") == "Y--PJHxphWEs"
+    boxes = sorted((label.get_window_extent() for label in ax.get_yticklabels()), key=lambda box: box.y0)
+    assert len(boxes) >= 5
+    assert all(lower.y1 < upper.y0 for lower, upper in pairwise(boxes))
 
 
 def write_history(path, rows):

@@ -66,7 +66,7 @@ def _examples(folder: Path, task: TaggingTask, data: AudioSetDataModule) -> list
         name = store.id[row].decode()
         picture = folder / f"{file_stem(name, int(row))}.png"
         pictures.log_mel(
-            frontend.log_mel(waveform)[0].T.numpy(), picture, frontend.hop_length / store.sample_rate, band_hz
+            frontend.log_mel(waveform)[0].T.numpy(), picture, frontend.hop_length / store.sample_rate, band_hz, name
         )
         top = probabilities.topk(min(TOP, len(probabilities)))
         predicted = ", ".join(f"{task.classes[k]} {p:.2f}" for p, k in zip(*top, strict=True))

@@ -21,6 +21,8 @@ from panns.drawing import BLUE, GREY, ORANGE, clean, save, short
 
 MOST_NAMED = 60  # more classes than this are drawn without their names
 MOST_COUNTED = 20  # more classes than this, and the counts no longer fit into a confusion matrix
+MARKS_HZ = (100, 250, 500, 1000, 2000, 4000, 8000, 16000)  # of a frequency axis
+MOST_MARKS = 11  # that fit above each other beside a spectrogram
 EXTREMES = 8  # classes named on either end where there are too many to name all
 
 
@@ -142,7 +144,9 @@ def confusion_matrix(names: Sequence[str], matrix: ArrayLike, path: str | Path) 
     save(figure, path)
 
 
-def log_mel(logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band_hz: ArrayLike | None = None) -> None:
+def log_mel(
+    logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band_hz: ArrayLike | None = None, title: str = ""
+) -> None:
     """Draw a log-mel spectrogram: logmel (T, F) in dB.
 
     Args:
@@ -150,6 +154,7 @@ def log_mel(logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band
         path: the picture.
         hop_seconds: from one frame to the next.
         band_hz: (F,) centres of the bands; without them the bands are numbered.
+        title: above the picture, such as the clip's id.
     """
     logmel = np.asarray(logmel)
     num_frames, num_bins = logmel.shape
@@ -169,11 +174,23 @@ def log_mel(logmel: ArrayLike, path: str | Path, hop_seconds: float = 0.01, band
     ax.set_xlabel("time (s)")
     ax.set_ylabel("mel band")
     if band_hz is not None:
-        marks = np.array([100, 250, 500, 1000, 2000, 4000, 8000, 16000])
-        marks = marks[(marks >= np.min(band_hz)) & (marks <= np.max(band_hz))]
-        ax.set_yticks(np.interp(marks, np.asarray(band_hz), np.arange(num_bins)), [f"{hz / 1000:g}" for hz in marks])
+        marks, places = _spread(np.asarray(band_hz), MARKS_HZ, num_bins / MOST_MARKS)
+        ax.set_yticks(places, [f"{hz / 1000:g}" for hz in marks])
         ax.set_ylabel("frequency (kHz)")
+    ax.set_title(title, fontsize="medium", loc="left")
     save(figure, path)
+
+
+def _spread(band_hz: NDArray[Any], marks_hz: Sequence[int], distance: float) -> tuple[list[int], list[float]]:
+    """Return the frequencies within the bands, and at which band they lie, those too near to a higher one left out."""
+    marks: list[int] = []
+    places: list[float] = []
+    for hz in sorted((hz for hz in marks_hz if band_hz.min() <= hz <= band_hz.max()), reverse=True):
+        place = float(np.interp(hz, band_hz, np.arange(len(band_hz))))
+        if not places or places[-1] - place >= distance:
+            marks.append(hz)
+            places.append(place)
+    return marks, places
 
 
 def read_history(path: str | Path) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
