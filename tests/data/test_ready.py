@@ -8,15 +8,18 @@ from panns.data.demo import generate as demo
 from panns.data.ready import make_demo, make_esc50
 
 
-def test_the_demo_set_is_made_where_there_is_nothing_and_kept_where_it_is(tmp_path, monkeypatch, capfd):
+def test_the_demo_set_is_made_where_there_is_nothing_and_kept_where_it_is(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
     monkeypatch.setattr(demo.generate, "__defaults__", (0, 6, 4, 1))  # in this process; the command gets its own
     root, store = tmp_path / "data" / "demo", tmp_path / "data" / "demo-store"
     monkeypatch.setattr("panns.data.ready._panns", small_panns)
     opened = open_or_prepare(store, partial(make_demo, root=root))
     assert {split: len(opened.rows([split])) for split in opened.splits} == {"train": 6, "eval": 4}
+    assert "complete: kept" not in caplog.text  # as it was only just made
     before = (store / "meta.json").stat().st_mtime_ns
     open_or_prepare(store, partial(make_demo, root=root))
     assert (store / "meta.json").stat().st_mtime_ns == before
+    assert caplog.text.count("complete: kept") == 1
 
 
 def small_panns(*arguments):

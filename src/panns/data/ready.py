@@ -19,8 +19,9 @@ def make_demo(store: Path, root: str | Path) -> None:
     """Generates the demo set in `root` and indexes it in place."""
     if not _is_finished(store):
         _panns("demo", "--out", root, "--store", store)
-    generate(Path(root))
-    index(demo_source(Path(root)), store)
+    else:
+        generate(Path(root))
+        index(demo_source(Path(root)), store)
 
 
 def demo_source(root: Path) -> AudioSetSource:
@@ -33,7 +34,8 @@ def make_esc50(store: Path, root: str | Path) -> None:
     """Packs the ESC-50 layout at `root`: 5-s clips at 32 kHz."""
     if not _is_finished(store):
         _panns("pack", "esc50", "--root", root, "--out", store)
-    pack(Esc50Source(Path(root)), store)
+    else:
+        pack(Esc50Source(Path(root)), store)
 
 
 def _is_finished(store: Path) -> bool:
