@@ -18,6 +18,7 @@ from panns.training.announce import announce
 from panns.training.checkpoints import LAST
 from panns.training.conclude import print_files
 from panns.training.errors import told_plainly
+from panns.training.flags import end_where_nobody_reads, is_multirun
 from panns.training.loggers import closed_at_end
 from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
@@ -61,6 +62,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         sample_rate=data.store.sample_rate,
         hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
     )
+    task.check_objective(cfg.objective)
     loggers = list(instantiate(cfg.get("logger") or {}).values())
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
         callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
@@ -86,6 +88,7 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
+    end_where_nobody_reads(sys.argv[1:])
     register_resolvers()
-    check_overrides(sys.argv[1:], Path(__file__).with_name("conf"))
+    check_overrides(sys.argv[1:], Path(__file__).with_name("conf"), single_run=not is_multirun(sys.argv[1:]))
     main()

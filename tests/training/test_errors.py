@@ -10,6 +10,11 @@ def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(to
         ),
         ("data.store=???", "train.py: data.store has no value of its own: give one, data.store=..."),
         ("optimizer.lr=-1", "train.py: optimizer: Invalid learning rate: -1."),
+        (
+            "objective=val/mAPP",
+            "train.py: objective=val/mAPP: there is no such score. Did you mean val/mAP? Choices: val/mAP, val/mAUC, "
+            "val/d_prime, val/mAP_frequent, val/mAP_medium, val/mAP_rare.",
+        ),
     ):
         done = start(tones, tmp_path / "run", given)
         assert done.returncode == 1

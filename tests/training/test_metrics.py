@@ -124,6 +124,17 @@ def test_two_classes_have_no_thirds():
     assert "mAP_rare" not in filled(np.eye(2, dtype=bool), class_counts=torch.tensor([1, 1]))[0].compute()
 
 
+@pytest.mark.parametrize("single_label", [False, True])
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_goals_are_the_scores_that_are_computed(num_classes, single_label):
+    truth = np.random.default_rng(0).integers(0, num_classes, 40)
+    counts = torch.arange(1, num_classes + 1)
+    targets = np.eye(num_classes, dtype=bool)[truth]
+    metrics, _ = filled(targets, single_label=single_label, class_counts=counts)
+    numbers = {name for name, value in metrics.compute().items() if isinstance(value, float)}
+    assert set(metrics.goals) == numbers
+
+
 def test_single_labels():
     truth = np.random.default_rng(0).integers(0, 4, N)
     metrics, scores = filled(np.eye(4, dtype=bool)[truth], single_label=True)

@@ -70,6 +70,16 @@ def test_values_that_only_look_odd_are_taken():
     check_overrides(["model=glob(cnn14*)", "optimizer.lr=interval(0,1)", "seed=range(3)"], ROOT / "conf")
 
 
+def test_several_values_need_the_flag_for_several_runs():
+    for words in (["seed=0,1"], ["optimizer.lr=1", "seed=range(3)"], ["model=glob(cnn14*)"]):
+        with pytest.raises(SystemExit) as error:
+            check_overrides(words, ROOT / "conf", single_run=True)
+        assert str(error.value) == f"{words[-1]}: several values are several runs; add -m to train them all."
+    check_overrides(["data.validation_splits=[a,b]", "name='a,b'"], ROOT / "conf", single_run=True)
+    with pytest.raises(SystemExit, match="Did you mean model=cnn14"):
+        check_overrides(["model=cnn14,cn14"], ROOT / "conf", single_run=True)
+
+
 def test_sweeps_and_flags_are_not_taken_for_typos():
     words = [
         "-m",

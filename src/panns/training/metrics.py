@@ -51,6 +51,13 @@ class TaggingMetrics(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
         self.reset()
 
+    @property
+    def goals(self) -> list[str]:
+        """The scores of `compute` that one can choose a model by: higher is better."""
+        by_frequency = self.class_counts is not None and self.num_classes >= len(TERCILES)
+        terciles = [f"mAP_{name}" for name in TERCILES] if by_frequency else []
+        return ["mAP", "mAUC", "d_prime", *terciles, *(["accuracy"] if self.single_label else [])]
+
     def _apply(self, fn: Any, *_: Any) -> "TaggingMetrics":
         """What `.to(device)` of the task calls: the scores stay on the CPU wherever the model goes."""
         return self

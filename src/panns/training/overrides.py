@@ -23,11 +23,16 @@ OTHER_KINDS = {  # keys whose value may also be of another kind than the default
 }
 
 
-def check_overrides(arguments: list[str], config_dir: Path, config_name: str = "train") -> None:
+def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = False) -> None:
     """Exits with one clear line if an override names a key or a choice that does not exist, or has a value of another
     kind than the key takes.
 
     Hydra refuses only the first two, at length and without the nearest spelling.
+
+    Args:
+        arguments: the command line; what is no override is passed over.
+        config_dir: conf/.
+        single_run: an override of several values is refused too.
     """
     words = [word for word in arguments if not word.startswith("-") and "=" in word]
     try:
@@ -35,18 +40,21 @@ def check_overrides(arguments: list[str], config_dir: Path, config_name: str = "
     except HydraException:
         _check_quotes(words)
         return  # a matter of syntax, which Hydra explains well
+    sweeps = [override.input_line for override in overrides if override.is_sweep_override()]
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         choices = [override for override in overrides if loader.get_group_options(_group(override))]
         _exit_at_first(unknown_choice(override, loader) for override in choices)
         try:
-            cfg = hydra.compose(config_name, [_one(override, loader) for override in choices])
+            cfg = hydra.compose("train", [_one(override, loader) for override in choices])
         except HydraException as error:
             sys.exit(str(error))
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
         _exit_at_first(wrong_kind(cfg, o.key_or_group, value, loader) for o in keys for value in _values(o))
     GlobalHydra.instance().clear()
+    if sweeps and single_run:
+        sys.exit(f"{sweeps[0]}: several values are several runs; add -m to train them all.")
 
 
 def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:

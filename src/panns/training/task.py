@@ -20,6 +20,7 @@ from panns.data.batches import Batch
 from panns.data.draws import key
 from panns.models import AudioTagger, TaggingOutput
 from panns.models.compiling import compile_body
+from panns.names import did_you_mean
 from panns.training.augment import Augmentation
 from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.metrics import TaggingMetrics
@@ -101,6 +102,17 @@ class TaggingTask(pl.LightningModule):
         self._guard = FiniteGuard()
         if hyper_parameters is not None:
             self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
+
+    def check_objective(self, objective: str) -> None:
+        """Before training, that validation will have the score by which the best weights are chosen.
+
+        Raises:
+            ValueError: it will not.
+        """
+        goals = [f"val/{name}" for name in self.metrics.goals]
+        if objective not in goals:
+            hint = did_you_mean(objective, goals)
+            raise ValueError(f"objective={objective}: there is no such score.{hint} Choices: {', '.join(goals)}.")
 
     def forward(self, waveform: Tensor) -> TaggingOutput:
         """(B, L) float at the model's rate -> TaggingOutput."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 
 from panns.training.checkpoints import AtomicCheckpointIO
 
@@ -34,10 +35,16 @@ def build_trainer(
             which of its algorithms are fastest for the shapes of this run.
 
     Raises:
-        ValueError: `num_nodes` is None: it is not known on how many machines to run.
+        ValueError: there is no GPU where one is asked for; `num_nodes` is None: it is not known on how many machines
+            to run.
     """
     if options.get("num_nodes", 1) is None:
         raise ValueError("trainer.num_nodes is not known outside of SLURM: give the number of machines, as 2.")
+    if accelerator in ("gpu", "cuda") and not _gpu_there(accelerator):
+        raise ValueError(
+            f"trainer.accelerator={accelerator}: PyTorch sees no GPU here; take trainer=cpu, or trainer=auto for a GPU "
+            "where there is one."
+        )
     options.setdefault("benchmark", not options.get("deterministic"))
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in NOISE:
@@ -52,6 +59,11 @@ def build_trainer(
         num_sanity_val_steps=0,
         **options,
     )
+
+
+def _gpu_there(accelerator: str) -> bool:
+    """Whether there is what Lightning would take: with "gpu" also one of Apple's."""
+    return CUDAAccelerator.is_available() or (accelerator == "gpu" and MPSAccelerator.is_available())
 
 
 def choose_precision(accelerator: str) -> str:

@@ -1,0 +1,24 @@
+"""What the flags of train.py ask for. Hydra parses them too, but later."""
+
+import argparse
+import signal
+from collections.abc import Sequence
+
+from hydra._internal.utils import get_args_parser
+
+
+def is_multirun(arguments: Sequence[str]) -> bool:
+    """Whether this command line starts several runs, or may: `-m`, or the mode that Hydra has for it."""
+    return bool(_flags(arguments).multirun) or "hydra.mode=MULTIRUN" in arguments
+
+
+def end_where_nobody_reads(arguments: Sequence[str]) -> None:
+    """Lets `train.py --help | head` end in silence, as other programs do. A run does not: sockets may break in it."""
+    flags = _flags(arguments)
+    if flags.help or flags.hydra_help or flags.cfg or flags.info or "--version" in arguments:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _flags(arguments: Sequence[str]) -> argparse.Namespace:
+    known = [word for word in arguments if word != "--version"]  # at which the parser prints and exits
+    return get_args_parser().parse_known_args(known)[0]
