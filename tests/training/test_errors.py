@@ -2,6 +2,7 @@ from runs import start
 
 
 def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(tones, tmp_path):
+    (runs := tmp_path / "runs").mkdir()
     for given, says in (
         ("trainer.precision=33", "train.py: trainer cannot be made: Precision 33 is invalid. Allowed"),
         (
@@ -16,8 +17,10 @@ def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(to
             "val/d_prime, val/mAP_frequent, val/mAP_medium, val/mAP_rare.",
         ),
     ):
-        done = start(tones, tmp_path / "run", given)
+        done = start(tones, runs / "run", given, "logger=wandb")
         assert done.returncode == 1
         last = done.stderr.strip().splitlines()[-1]
         assert last.startswith(says), done.stderr
         assert "Traceback" not in done.stderr
+        if not given.startswith("optimizer"):  # which is made when the run has begun
+            assert not any(runs.iterdir()), given
