@@ -15,7 +15,7 @@ def test_what_a_foreign_class_refuses_is_told_in_one_line_with_what_was_given(to
             "train.py: objective=val/mAPP: there is no such score. Did you mean val/mAP? Choices: val/mAP, val/mAUC, "
             "val/d_prime, val/mAP_frequent, val/mAP_medium, val/mAP_rare.",
         ),
-        ("optimizer.lr=-1", "train.py: optimizer: Invalid learning rate: -1."),  # made when the run has begun, in a folder
+        ("optimizer.lr=-1", "train.py: optimizer: Invalid learning rate: -1."),  # leaves a folder
     ):
         done = start(tones, runs / "run", given, "logger=wandb")
         assert done.returncode == 1
