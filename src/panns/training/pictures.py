@@ -177,7 +177,7 @@ def log_mel(
         marks, places = _spread(np.asarray(band_hz), MARKS_HZ, num_bins / MOST_MARKS)
         ax.set_yticks(places, [f"{hz / 1000:g}" for hz in marks])
         ax.set_ylabel("frequency (kHz)")
-    ax.set_title(title, fontsize="medium", loc="left")
+    ax.set_title(short(title, 80), fontsize="medium", loc="left", parse_math=False)
     save(figure, path)
 
 
