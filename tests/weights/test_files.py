@@ -28,6 +28,15 @@ def test_damaged_files_are_named(tmp_path, content, says):
     assert "weights_only" not in str(error.value)  # PyTorch's advice is to trust the file
 
 
+@pytest.mark.parametrize("start", [b"RIFF\x24\x7d\x00\x00WAVEfmt ", b"fLaC\x00", b"\x89HDF\r\n", b"\x89PNG\r\n", b""])
+def test_files_of_any_other_kind_are_named(tmp_path, start):
+    path, rng = tmp_path / "other.ckpt", np.random.default_rng(len(start))
+    for _ in range(50):
+        path.write_bytes(start + rng.bytes(64))
+        with pytest.raises(CheckpointError, match=r"other\.ckpt is damaged or no checkpoint \("):
+            load_checkpoint(path)
+
+
 def test_a_truncated_checkpoint_is_named(tmp_path):
     path = tmp_path / "a.ckpt"
     torch.save({"w": torch.zeros(10000)}, path)
