@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -24,7 +23,8 @@ from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
 from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
-from panns.training.run import Run, check_fits, register_resolvers
+from panns.training.run import Run, check_fits, check_same_data, register_resolvers
+from panns.training.trainer import seed_everything
 from panns.weights.cache import locate
 from panns.weights.loading import load_weights
 from panns.weights.reading import read_weights
@@ -39,6 +39,8 @@ def train(cfg: DictConfig) -> float:
             results = train_and_score(cfg, run)
             run.finish(results)
         else:
+            if (Path(cfg.data.store) / "meta.json").is_file():  # else the data is gone, and the run still finished
+                check_same_data(run.folder, results["fingerprint"], instantiate(cfg.data).fingerprint)
             print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}; resume=never trains anew.")
             print_files(run.folder)
         return results[cfg.objective]
@@ -46,7 +48,7 @@ def train(cfg: DictConfig) -> float:
 
 def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Makes what is configured, trains it, or goes on, and scores it; returns the content of metrics.json."""
-    pl.seed_everything(cfg.seed, verbose=False)
+    seed_everything(cfg.seed)
 
     augmentation = instantiate(cfg.augmentation)
     data = instantiate(cfg.data, sampler=instantiate(cfg.sampler), draws_per_example=augmentation.draws_per_example)

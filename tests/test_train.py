@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from train import train
 
 from panns import create_model, load
 from panns.data import AudioSetDataModule
+from panns.data.quarantine import write_quarantine
 from panns.data.store import ClipStore
 from panns.models.compiling import compile_body
 from panns.training import pictures
 from panns.training.finite import NonFiniteLossError
 from panns.training.run import Run, config_hash
 from panns.training.task import TaggingTask, start_at_prior
-from panns.weights.files import load_checkpoint
+from panns.weights.files import CheckpointError, load_checkpoint
 from runs import config, small, start
 
 DEEPER = ("model.backbone.depth=4", "model.backbone.base_channels=8", "model.frontend.n_mels=64", "optimizer.lr=3e-3")
@@ -241,6 +243,20 @@ def test_other_data_behind_the_same_configuration_is_noticed(tones, tmp_path):
     (tmp_path / "metrics.json").unlink()
     with pytest.raises(ValueError, match="was trained on other data"):
         train(small(tones, tmp_path, "data.max_epochs=2", "data.train_splits=[eval]", "data.validation_splits=[train]"))
+
+
+def test_a_finished_run_is_not_taken_for_one_on_other_data(tones, tmp_path):
+    value = train(small(tones, tmp_path / "run", "data.max_epochs=1"))
+    other = shutil.copytree(tones, tmp_path / "other")
+    for path in tones.parent.glob("*.wav"):
+        (tmp_path / path.name).symlink_to(path)
+    same = small(other, tmp_path / "run", "data.max_epochs=1")
+    assert train(same) == value
+    write_quarantine(other, {"clip00": "damaged"})
+    with pytest.raises(CheckpointError, match=r"run was trained on other data.*or keep both runs with another name="):
+        train(same)
+    shutil.rmtree(other)
+    assert train(same) == value
 
 
 def test_never_moves_the_old_run_aside(tones, tmp_path):

@@ -18,6 +18,7 @@ from runs import ROOT
         ("hydra/launcher=slurn", "Did you mean hydra/launcher=slurm?"),
         ("data=loading", "There is no data=loading. Choices: audioset_balanced,"),
         ("logger=null", "a choice is left away by ~logger"),
+        ("model.num_classes=3", "model.num_classes=3: the data set's class list decides it; leave it out."),
         ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
         ("checkpoint=a/Cnn14_mAP=0.431.pth", "\"checkpoint='a/Cnn14_mAP=0.431.pth'\""),
     ],

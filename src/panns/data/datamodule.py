@@ -102,7 +102,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.num_threads = num_threads or min(os.cpu_count() or 1, 8)
         self.num_workers, self.transform = num_workers, transform
         self.max_damaged_clips = max_damaged_clips
-        self._check_sizes()
+        self._check_sizes(clip_seconds, num_threads)
         if is_url(store):
             given = ClipStore.open(store, cache=cache, cache_gb=cache_gb)
         else:
@@ -122,9 +122,15 @@ class AudioSetDataModule(pl.LightningDataModule):
         self._train_loader: ClipLoader | None = None
         self._resumed = 0  # draws of the run that is gone on with
 
-    def _check_sizes(self) -> None:
+    def _check_sizes(self, clip_seconds: float | None, num_threads: int | None) -> None:
         if self.batch_size < 1:
             raise ValueError(f"data.batch_size={self.batch_size}: a batch needs at least one clip.")
+        if clip_seconds is not None and clip_seconds <= 0:
+            raise ValueError(f"data.clip_seconds={clip_seconds}: give seconds, more than 0, or null for the store's.")
+        if num_threads is not None and num_threads < 1:
+            raise ValueError(f"data.num_threads={num_threads}: one thread at least reads; null takes as many as cores.")
+        if self.num_workers < 0:
+            raise ValueError(f"data.num_workers={self.num_workers}: 0 reads in threads, 1 or more in processes.")
         if self.clips_per_epoch < 1 or self.clips_per_epoch % self.batch_size:
             nearest = max(1, round(self.clips_per_epoch / self.batch_size)) * self.batch_size
             raise ValueError(

@@ -21,6 +21,7 @@ OTHER_KINDS = {  # keys whose value may also be of another kind than the default
     "trainer.deterministic": lambda value: value == "warn",
     "deterministic": lambda value: value == "warn",
 }
+DECIDED = {"model.num_classes": "the data set's class list decides it; leave it out"}  # keys for those without data
 
 
 def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = False) -> None:
@@ -51,6 +52,7 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
             sys.exit(str(error))
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
+        _exit_at_first(f"{o.input_line}: {DECIDED[o.key_or_group]}." for o in keys if o.key_or_group in DECIDED)
         _exit_at_first(wrong_kind(cfg, o.key_or_group, value, loader) for o in keys for value in _values(o))
     GlobalHydra.instance().clear()
     if sweeps and single_run:

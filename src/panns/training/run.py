@@ -217,13 +217,27 @@ def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[s
             f"{path} is of another model: {found}. "
             "Compose the model it was trained with (.hydra/config.yaml beside it)."
         )
-    before = checkpoint.get("hyper_parameters", {}).get("fingerprint", fingerprint)
+    check_same_data(path, checkpoint.get("hyper_parameters", {}).get("fingerprint", fingerprint), fingerprint)
+
+
+def check_same_data(path: Path, before: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
+    """Refuses a run whose data are not those that are there now.
+
+    Args:
+        path: What it left: a checkpoint, or its folder.
+        before: Fingerprint of its data.
+        fingerprint: Of the data that are there.
+
+    Raises:
+        CheckpointError: they differ.
+    """
     other = [role for role in ("train", "validation") if before.get(role) != fingerprint.get(role)]
     if other:
         raise CheckpointError(
             f"{path} was trained on other data: {[before.get(role) for role in other]} there, "
             f"{[fingerprint.get(role) for role in other]} here ({', '.join(other)}). "
-            f"{_quarantined_since(before, fingerprint)}Put the data back, or start anew with resume=never."
+            f"{_quarantined_since(before, fingerprint)}Put the data back, start anew with resume=never, or keep "
+            "both runs with another name=."
         )
 
 

@@ -21,6 +21,17 @@ NOISE = (  # said by Lightning about what is meant so here, or about its own ins
 )
 
 
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and PyTorch.
+
+    Raises:
+        ValueError: NumPy does not take the seed.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to {2**32 - 1}.")
+    pl.seed_everything(seed, verbose=False)
+
+
 def build_trainer(
     run_dir: str | Path, accelerator: str = "auto", precision: str = "auto", **options: Any
 ) -> pl.Trainer:
@@ -35,8 +46,8 @@ def build_trainer(
             which of its algorithms are fastest for the shapes of this run.
 
     Raises:
-        ValueError: there is no GPU where one is asked for; `num_nodes` is None: it is not known on how many machines
-            to run.
+        ValueError: there is no GPU where one is asked for; there is no end to the training; `num_nodes` is None: it is
+            not known on how many machines to run.
     """
     if options.get("num_nodes", 1) is None:
         raise ValueError("trainer.num_nodes is not known outside of SLURM: give the number of machines, as 2.")
@@ -45,6 +56,8 @@ def build_trainer(
             f"trainer.accelerator={accelerator}: PyTorch sees no GPU here; take trainer=cpu, or trainer=auto for a GPU "
             "where there is one."
         )
+    if (options.get("max_epochs") or 0) < 0 and options.get("max_steps", -1) < 0:
+        raise ValueError("data.max_epochs is below 0: training would not end; give a number, or trainer.max_steps.")
     options.setdefault("benchmark", not options.get("deterministic"))
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in NOISE:
