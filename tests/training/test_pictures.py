@@ -110,14 +110,16 @@ def test_the_bands_of_a_clip_have_labels_that_do_not_touch(path, figures):
     pictures.log_mel(RNG.random((1001, 64)), path, band_hz=band_hz, title="Y--PJHxphWEs")
     ax = figures[0].axes[0]
     assert ax.get_title(loc="left") == "Y--PJHxphWEs"
-    pictures.log_mel(
-        RNG.random((9, 64)), path, title="$x_{$" + 100 * "y"
-    )  # is no formula, and not wider than the picture
-    title = next(text for text in figures[1].axes[0].findobj(Text) if "yyy" in text.get_text())
-    assert title.get_window_extent().x1 < figures[1].bbox.x1
     boxes = sorted((label.get_window_extent() for label in ax.get_yticklabels()), key=lambda box: box.y0)
     assert len(boxes) >= 5
     assert all(lower.y1 < upper.y0 for lower, upper in pairwise(boxes))
+
+
+def test_a_long_title_with_dollar_signs_is_no_formula_and_not_wider_than_the_picture(path, figures):
+    pictures.log_mel(RNG.random((9, 64)), path, title="$x_{$" + 100 * "y")
+    figures[0].draw_without_rendering()  # what was measured for the file has another resolution
+    title = next(text for text in figures[0].axes[0].findobj(Text) if "yyy" in text.get_text())
+    assert 300 < title.get_window_extent().x1 < figures[0].bbox.x1
 
 
 def write_history(path, rows):
