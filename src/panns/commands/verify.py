@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
         "--sample",
-        type=whole(1),
+        type=whole(0),
         default=1000,
         metavar="N",
         help="clips to read, spread over all files (default: %(default)s)",

@@ -169,7 +169,7 @@ def test_mistakes_of_the_user(store, tmp_path, capsys):
     assert "no such folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["verify", str(store), "--sample", "-1"])
-    assert "--sample: -1: give a whole number of at least 1" in capsys.readouterr().err
+    assert "--sample: -1: give a whole number of at least 0" in capsys.readouterr().err
     (store / "SHA256SUMS").write_text("no sums\n")
     assert main(["verify", str(store)]) == 2
     assert "SHA256SUMS, line 1: no checksum" in capsys.readouterr().err

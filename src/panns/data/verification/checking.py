@@ -62,8 +62,6 @@ def verify(
     """
     if is_url(root):
         raise StoreError(f"{root}: verify checks a store in a folder; run it where that lies, before it is copied")
-    if sample < 0:
-        raise StoreError(f"--sample {sample}: read 0 clips or more")
     root, out = Path(root), Path(out or Path(root) / "verify")
     recover(root)
     store = ClipStore.open_as_it_is(root)
