@@ -14,7 +14,6 @@ from runs import ROOT
     [
         (["-m", "seed=0,1"], True),
         (["seed=0,1", "--multirun"], True),
-        (["hydra.mode=MULTIRUN", "seed=0,1"], True),
         (["seed=0,1"], False),
         (["name=-m", "--cfg", "job"], False),
     ],

@@ -77,6 +77,8 @@ def test_several_values_need_the_flag_for_several_runs():
             check_overrides(words, ROOT / "conf", single_run=True)
         assert str(error.value) == f"{words[-1]}: several values are several runs; add -m to train them all."
     check_overrides(["data.validation_splits=[a,b]", "name='a,b'"], ROOT / "conf", single_run=True)
+    for several in ("experiment=depth_demo", "hparams_search=optuna", "hydra.mode=MULTIRUN"):
+        check_overrides([several, "seed=0,1"], ROOT / "conf", single_run=True)
     with pytest.raises(SystemExit, match="Did you mean model=cnn14"):
         check_overrides(["model=cnn14,cn14"], ROOT / "conf", single_run=True)
 

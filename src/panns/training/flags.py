@@ -8,8 +8,8 @@ from hydra._internal.utils import get_args_parser
 
 
 def is_multirun(arguments: Sequence[str]) -> bool:
-    """Whether this command line starts several runs, or may: `-m`, or the mode that Hydra has for it."""
-    return bool(_flags(arguments).multirun) or "hydra.mode=MULTIRUN" in arguments
+    """Whether a flag asks for several runs."""
+    return bool(_flags(arguments).multirun)
 
 
 def end_where_nobody_reads(arguments: Sequence[str]) -> None:

@@ -11,7 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from panns.names import did_you_mean
@@ -21,6 +22,7 @@ OTHER_KINDS = {  # keys whose value may also be of another kind than the default
     "trainer.deterministic": lambda value: value == "warn",
     "deterministic": lambda value: value == "warn",
 }
+MODE = "hydra.mode"
 DECIDED = {"model.num_classes": "the data set's class list decides it; leave it out"}  # keys for those without data
 
 
@@ -33,7 +35,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
     Args:
         arguments: the command line; what is no override is passed over.
         config_dir: conf/.
-        single_run: an override of several values is refused too.
+        single_run: no flag asks for several runs: an override of several values is refused too, unless a choice, such
+            as that of a study, makes it several runs.
     """
     words = [word for word in arguments if not word.startswith("-") and "=" in word]
     try:
@@ -47,9 +50,14 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         choices = [override for override in overrides if loader.get_group_options(_group(override))]
         _exit_at_first(unknown_choice(override, loader) for override in choices)
         try:
-            cfg = hydra.compose("train", [_one(override, loader) for override in choices])
+            words = [_one(override, loader) for override in choices]
+            words += [str(override.input_line) for override in overrides if override.key_or_group == MODE]
+            cfg = hydra.compose("train", words, return_hydra_config=True)
         except HydraException as error:
             sys.exit(str(error))
+        single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
+        with open_dict(cfg):
+            del cfg["hydra"]
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
         _exit_at_first(f"{o.input_line}: {DECIDED[o.key_or_group]}." for o in keys if o.key_or_group in DECIDED)
