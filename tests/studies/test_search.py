@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -101,7 +102,8 @@ def test_stopped_ones_go_on_failed_ones_are_replaced_and_pruned_ones_count(searc
         run_search(first, Launcher(first, failed=[0], pruned=[1], stopped=[3]), 1)
     values = open_search(first.folder / JOURNAL).get_trials()[3].params
     said = capsys.readouterr().out
-    assert "Trial 0: failed" in said
+    assert "Trial 0: failed: optimizer.lr=" in said
+    assert ": loss is nan\n" in said
     assert "Trial 1: pruned at step 40" in said
     assert "1 finished, 1 pruned, 1 failed, 1 half done" in said
     error = next(first.folder.parent.glob("*/error.txt"))
@@ -129,6 +131,25 @@ def test_the_trials_do_not_depend_on_interruptions(search, tmp_path):
         part = search(FEW, f"hparams_search.n_trials={count}")
         run_search(part, Launcher(part), 1)
     assert [trial.params for trial in open_search(part.folder / JOURNAL).get_trials()] == expected
+
+
+def test_anew_leaves_no_old_score_in_place(search, tmp_path):
+    for numbers in ("hparams_search.n_trials=2", "resume=auto"), ("hparams_search.n_trials=2", "resume=never"):
+        made = search(*numbers)
+        launcher = Launcher(made)
+        run_search(made, launcher, 1)
+        assert launcher.numbers == [0, 1]
+    assert len(list(tmp_path.glob("*-search-*/before-*/journal.log"))) == 1
+    made = search("hparams_search.n_trials=2", "resume=never")
+    with pytest.raises(SystemExit, match="no trial came to an end"):  # what is there are the results of before
+        run_search(made, Launcher(made, failed=[0, 1]), 1)
+
+
+def test_two_processes_do_not_share_a_search(search):
+    made = search()
+    made.folder.mkdir()
+    with FileLock(made.folder / ".lock"), pytest.raises(SystemExit, match="another process runs this search"):
+        run_search(made, Launcher(made), 1)
 
 
 def test_what_cannot_be_searched_is_said(search):

@@ -13,7 +13,6 @@ from typing import Any
 import optuna
 from filelock import FileLock, Timeout
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
@@ -21,12 +20,13 @@ from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from panns.studies.jobs import ROW, SEED, SWEEP, SweepJob, chosen_rows, compose_jobs
+from panns.studies.jobs import ROW, SWEEP, SweepJob, compose_jobs
+from panns.studies.launching import JobError
 from panns.studies.runs import ERROR
-from panns.studies.space import as_label, as_words, distribution
-from panns.studies.study import StudyError, parse_study, quoted
-from panns.studies.sweep import finished_at, keep_error
-from panns.studies.trials import TRIALS, write_trials
+from panns.studies.space import as_label, as_words, split
+from panns.studies.study import StudyError, quoted
+from panns.studies.sweep import finished_at, keep_error, last_error
+from panns.studies.trials import PICTURE, TRIALS, write_trials
 from panns.training.pruning import PRUNED_AT, open_search
 from panns.training.run import RESULTS, config_hash
 
@@ -59,7 +59,7 @@ class Search:
         Ends the program with one line where nothing is swept, or something that cannot be searched.
         """
         try:
-            fixed, space = _split(config, given, loader)
+            fixed, space = split(config, given, loader)
         except StudyError as error:
             sys.exit(f"train.py: {error}")
         row = [word for word in fixed if word not in given]  # of a study, which the configuration does not know
@@ -92,7 +92,7 @@ def run_search(search: Search, launcher: Launcher, at_once: int) -> list[dict[st
         SystemExit: another process runs the same search, it was told to stop, or no trial came to an end.
     """
     with _alone(search):
-        study = open_search(search.folder / JOURNAL, search.config.hparams_search.direction)
+        study = open_search(search.folder / JOURNAL)
         print(f"Search: {_counts(study)}, {search.config.hparams_search.n_trials} wanted.", flush=True)
         stopped = _run_trials(search, study, launcher, at_once)
         print(f"Search: {_counts(study)}; {search.folder / TRIALS}", flush=True)
@@ -136,19 +136,24 @@ def _run_batch(search: Search, study: optuna.Study, batch: Sequence[FrozenTrial]
         if trial not in whole:  # killed while its values were drawn
             study.tell(trial.number, state=TrialState.FAIL)
     jobs = {trial.number: search.job(trial) for trial in whole}
-    todo = {number: job for number, job in jobs.items() if finished_at(job) is None and not _pruned(study, number)}
-    for job in todo.values():
-        (job.folder / ERROR).unlink(missing_ok=True)
-    returned = launcher.launch([list(job.overrides) for job in todo.values()], min(todo, default=0)) if todo else []
+    before = {number: finished_at(job) for number, job in jobs.items()}
+    anew = search.config.resume == "never"
+    todo = [number for number in jobs if (anew or before[number] is None) and not _pruned(study, number)]
+    for number in todo:
+        (jobs[number].folder / ERROR).unlink(missing_ok=True)
+    returned = launcher.launch([list(jobs[n].overrides) for n in todo], initial_job_idx=todo[0]) if todo else []
     outcomes = dict(zip(todo, returned, strict=True))
     for number, job in jobs.items():
-        _tell(study, number, job, outcomes.get(number), search.config.objective)
+        finished = finished_at(job) not in (None, before[number] if number in todo else None)
+        _tell(study, number, job, finished, outcomes.get(number), search.config.objective)
     return any(outcome.status == JobStatus.UNKNOWN for outcome in returned)
 
 
-def _tell(study: optuna.Study, number: int, job: SweepJob, outcome: JobReturn | None, objective: str) -> None:
+def _tell(
+    study: optuna.Study, number: int, job: SweepJob, finished: bool, outcome: JobReturn | None, objective: str
+) -> None:
     """Tells the study and the user what came of a trial; nothing of one that was stopped, which goes on later."""
-    if finished_at(job) is not None:
+    if finished:
         value = json.loads((job.folder / RESULTS).read_text())[objective]
         study.tell(number, value)
         best = ", the best so far" if study.best_trial.number == number else ""
@@ -158,10 +163,10 @@ def _tell(study: optuna.Study, number: int, job: SweepJob, outcome: JobReturn | 
         at = study.get_trials(deepcopy=False)[number].user_attrs[PRUNED_AT]
         print(f"Trial {number}: pruned at step {at}: {job.label}", flush=True)
     elif outcome is not None and outcome.status != JobStatus.UNKNOWN:
-        if outcome.status == JobStatus.FAILED:
-            keep_error(job, outcome._return_value)
+        why = outcome._return_value if outcome.status == JobStatus.FAILED else JobError("ended without results")
+        keep_error(job, why)
         study.tell(number, state=TrialState.FAIL)
-        print(f"Trial {number}: failed: {job.label}\n          {job.folder / ERROR}", flush=True)
+        print(f"Trial {number}: failed: {job.label}: {last_error(job)}\n          {job.folder / ERROR}", flush=True)
 
 
 def _pruned(study: optuna.Study, number: int) -> bool:
@@ -178,38 +183,22 @@ def _counts(study: optuna.Study) -> str:
     return f"{counts}, {half_done} half done" if half_done else counts
 
 
-def _split(
-    config: DictConfig, given: Sequence[str], loader: ConfigLoader
-) -> tuple[list[str], dict[str, BaseDistribution]]:
-    """What all runs share, and what is searched.
-
-    Raises:
-        StudyError: nothing is searched, or the seed or several rows of a study are.
-    """
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
-    overrides = {override.get_key_element(): override for override in parsed}
-    study, chosen = parse_study(config.hydra.runtime.choices.get("experiment") or "", config), overrides.pop(ROW, None)
-    rows = chosen_rows(study, chosen) if study else []
-    if len(rows) > 1:
-        raise StudyError(f"a search takes one row of {study.name if study else ''}: say which by {ROW}=...")
-    if SEED in overrides and overrides[SEED].is_sweep_override():
-        raise StudyError(f"{overrides[SEED].input_line}: a search takes one seed.")
-    space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
-    if not space:
-        raise StudyError("nothing to search: give lists, range(a,b) or interval(a,b) as values.")
-    fixed = [str(override.input_line) for key, override in overrides.items() if key not in space]
-    return [*fixed, *(word for row in rows if row for word in row.overrides)], space
-
-
 @contextmanager
 def _alone(search: Search) -> Iterator[None]:
-    """Holds the folder of the search, a new one where all is to start anew."""
-    if search.config.resume == "never" and search.folder.exists():
-        search.folder.rename(f"{search.folder}-before-{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    """Holds the folder of the search, and moves what lies there aside where all is to start anew."""
     search.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(search.folder / ".lock")
     try:
-        with lock.acquire(timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         sys.exit(f"train.py: another process runs this search, in {search.folder}.")
+    try:
+        if search.config.resume == "never" and (search.folder / JOURNAL).exists():
+            old = search.folder / f"before-{datetime.now():%Y-%m-%d_%H-%M-%S}"
+            old.mkdir()
+            for name in (JOURNAL, TRIALS, PICTURE):
+                if (search.folder / name).exists():
+                    (search.folder / name).rename(old / name)
+        yield
+    finally:
+        lock.release()

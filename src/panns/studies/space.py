@@ -1,12 +1,39 @@
 """What a search chooses among: the swept words of a command line as Optuna's distributions, and back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from panns.studies.study import StudyError
+from panns.studies.jobs import ROW, SEED, chosen_rows
+from panns.studies.study import StudyError, parse_study
+
+
+def split(
+    config: DictConfig, given: Sequence[str], loader: ConfigLoader
+) -> tuple[list[str], dict[str, BaseDistribution]]:
+    """What all runs share, and what is searched.
+
+    Raises:
+        StudyError: nothing is searched, or the seed or several rows of a study are.
+    """
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
+    overrides = {override.get_key_element(): override for override in parsed}
+    study, chosen = parse_study(config.hydra.runtime.choices.get("experiment") or "", config), overrides.pop(ROW, None)
+    rows = chosen_rows(study, chosen) if study else []
+    if len(rows) > 1:
+        raise StudyError(f"a search takes one row of {study.name if study else ''}: say which by {ROW}=...")
+    if SEED in overrides and overrides[SEED].is_sweep_override():
+        raise StudyError(f"{overrides[SEED].input_line}: a search takes one seed.")
+    space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
+    if not space:
+        raise StudyError("nothing to search: give lists, range(a,b) or interval(a,b) as values.")
+    fixed = [str(override.input_line) for key, override in overrides.items() if key not in space]
+    return [*fixed, *(word for row in rows if row for word in row.overrides)], space
 
 
 def distribution(override: Override) -> BaseDistribution:

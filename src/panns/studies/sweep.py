@@ -97,8 +97,7 @@ def tell(sweep: Sweep, missing: Sequence[SweepJob], now: int) -> None:
     done = len(sweep.jobs) - len(missing)
     print(f"{sweep.name}: {done} of {len(sweep.jobs)} jobs are finished, {now} of them now.", flush=True)
     for job in failed:
-        error = (job.folder / ERROR).read_text(errors="replace").strip()
-        print(f"  failed: {job.name}: {error.splitlines()[-1]}\n          {job.folder / ERROR}")
+        print(f"  failed: {job.name}: {last_error(job)}\n          {job.folder / ERROR}")
     if begun := len(missing) - len(failed):
         print(f"  not finished: {begun}")
     if missing:
@@ -120,3 +119,8 @@ def keep_error(job: SweepJob, error: Exception) -> None:
         OmegaConf.save(job.cfg, config)
     with written_whole(job.folder / ERROR) as file:
         file.write(f"{str(error).strip() or type(error).__name__}\n")
+
+
+def last_error(job: SweepJob) -> str:
+    """The last line of what `keep_error` left."""
+    return (job.folder / ERROR).read_text(errors="replace").strip().splitlines()[-1]

@@ -1,15 +1,15 @@
 """The trials of a search as a table and a picture."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import optuna
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from panns.drawing import BLUE, ORANGE, clean, save
 from panns.whole_files import written_whole
 
 TRIALS, PICTURE = "trials.csv", "trials.png"
@@ -34,21 +34,22 @@ def write_trials(study: optuna.Study, folder: Path, objective: str) -> None:
             values = [trial.params.get(key) for key in keys]
             writer.writerow([trial.number, trial.state.name.lower(), score, steps, *values])
     if scored := [trial for trial in trials if trial.state == TrialState.COMPLETE]:
-        numbers, scores = [trial.number for trial in scored], np.array([trial.value for trial in scored])
-        figure = Figure(figsize=(3.2 * (1 + len(keys)), 3.2), layout="constrained")
-        history, *slices = np.atleast_1d(figure.subplots(1, 1 + len(keys), sharey=True))
-        best = np.maximum if study.direction == optuna.study.StudyDirection.MAXIMIZE else np.minimum
-        history.plot(numbers, scores, "o", numbers, best.accumulate(scores), "-")
-        history.set(xlabel="trial", ylabel=objective)
-        for key, axes in zip(keys, slices, strict=True):
-            _slice(axes, key, [trial.params[key] for trial in scored], scores, scored[0].distributions[key])
-
-        figure.savefig(folder / PICTURE, dpi=120)
+        _draw(scored, keys, objective, folder / PICTURE)
 
 
-def _slice(axes: Axes, key: str, values: list, scores: np.ndarray, distribution: object) -> None:
-    """The scores over what one key was."""
-    axes.plot(values, scores, "o")
-    axes.set_xlabel(key)
-    if isinstance(distribution, FloatDistribution | IntDistribution) and distribution.log:
-        axes.set_xscale("log")
+def _draw(scored: Sequence[FrozenTrial], keys: Sequence[str], objective: str, path: Path) -> None:
+    """The scores in the order of the trials, the best so far as a line, and over what each key was."""
+    numbers, scores = [trial.number for trial in scored], np.array([trial.value for trial in scored])
+    figure = Figure(figsize=(3.2 * (1 + len(keys)), 3.2), layout="constrained")
+    history, *over_keys = figure.subplots(1, 1 + len(keys), sharey=True)
+    history.plot(numbers, np.maximum.accumulate(scores), color=ORANGE, drawstyle="steps-post")
+    history.plot(numbers, scores, "o", color=BLUE)
+    history.set(xlabel="trial", ylabel=objective)
+    for key, ax in zip(keys, over_keys, strict=True):
+        ax.plot([trial.params[key] for trial in scored], scores, "o", color=BLUE)
+        ax.set_xlabel(key)
+        if getattr(scored[0].distributions[key], "log", False):
+            ax.set_xscale("log")
+    for ax in (history, *over_keys):
+        clean(ax)
+    save(figure, path)

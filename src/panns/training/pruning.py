@@ -1,7 +1,6 @@
 """A run that is a trial of a search tells its scores as it goes, and ends where it falls behind the other trials."""
 
 from pathlib import Path
-from typing import Any, Literal
 
 import optuna
 import pytorch_lightning as pl
@@ -17,18 +16,17 @@ PRUNED_AT = "pruned at step"  # attribute of a trial that ended so
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def open_search(
-    journal: str | Path, direction: Literal["maximize", "minimize"] = "maximize", **options: Any
-) -> optuna.Study:
-    """The trials of a search, from a file that several processes may append to.
+def open_search(journal: str | Path, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
+    """The trials of a search, whose scores are the better the higher, from a file that several processes may append to.
 
     Args:
         journal: The file; it is made if it is not there.
-        direction: "maximize" or "minimize"; of a new one.
-        options: Sampler and pruner.
+        pruner: That trials are asked to end by; None: none is asked.
     """
     storage = JournalStorage(JournalFileBackend(str(journal)))
-    return optuna.create_study(storage=storage, study_name=SEARCH, direction=direction, load_if_exists=True, **options)
+    return optuna.create_study(
+        storage=storage, study_name=SEARCH, direction="maximize", load_if_exists=True, pruner=pruner
+    )
 
 
 class Pruning(pl.Callback):
