@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+import optuna
 import pytest
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
@@ -47,7 +48,9 @@ class Launcher:
         if fate == "failed":
             return JobReturn(status=JobStatus.FAILED, _return_value=RuntimeError("loss is nan"))
         if fate == "pruned":
-            study._storage.set_trial_user_attr(trial._trial_id, PRUNED_AT, 40)
+            running = optuna.trial.Trial(study, trial._trial_id)
+            running.report(0.1, 40)
+            running.set_user_attr(PRUNED_AT, 40)
             return JobReturn(status=JobStatus.COMPLETED, _return_value=None)
         value = 0.5 - 0.1 * abs(math.log10(float(given["optimizer.lr"])) + 3) - 0.2 * (given["model"] != "cnn10")
         folder = self.search.job(trial).folder
