@@ -12,7 +12,7 @@ import soundfile
 from panns.cli import main
 from panns.data import ClipStore
 
-pytest.importorskip("submitit", reason="submitit is not installed: pip install 'panns[slurm]'")
+pytest.importorskip("submitit", reason="submitit is not installed: pip install '.[slurm]'")
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_what_no_node_can_hold_is_said_at_once_or_waited_for(cpus, capsys):
 
 def test_ray_that_is_not_installed_is_told_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SystemExit, match=r"^train.py: hydra/launcher=ray needs Ray: pip install 'panns\[ray\]'$"):
+    with pytest.raises(SystemExit, match=r"^train.py: hydra/launcher=ray needs Ray: pip install '\.\[ray\]'$"):
         RayLauncher().run([])
 
 

@@ -43,7 +43,7 @@ class RayLauncher(CommandLauncher):
         try:
             import ray  # noqa: F401
         except ModuleNotFoundError:
-            sys.exit("train.py: hydra/launcher=ray needs Ray: pip install 'panns[ray]'")
+            sys.exit("train.py: hydra/launcher=ray needs Ray: pip install '.[ray]'")
         from panns.studies.processes import run_all
         from panns.studies.ray_jobs import RayJob, Share, cluster
 

@@ -62,7 +62,7 @@ class StudySweeper(Sweeper):
         try:
             from panns.studies.search import Search, run_search
         except ModuleNotFoundError as error:
-            sys.exit(f"train.py: hparams_search needs {error.name}: pip install 'panns[optuna]'")
+            sys.exit(f"train.py: hparams_search needs {error.name}: pip install '.[optuna]'")
         search = Search.of(self.config, given, self.hydra_context.config_loader)
         n_jobs = self.config.hydra.launcher.get("n_jobs") or 1
         return run_search(search, self.launcher, self.max_batch_size or n_jobs)

@@ -82,7 +82,7 @@ def _executor(cluster: str, logs: Path, settings: list[str], name: str) -> Any:
     try:
         import submitit
     except ImportError as error:
-        raise SubmitError("submitit is not installed: pip install 'panns[slurm]'") from error
+        raise SubmitError("submitit is not installed: pip install '.[slurm]'") from error
     chosen: dict[str, Any] = {"timeout_min": 240, "name": name}
     for setting in settings:
         key, equals, value = setting.partition("=")

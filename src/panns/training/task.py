@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -25,15 +24,9 @@ from panns.training.augment import Augmentation
 from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
+from panns.training.resampling import resampler
 
 FULL_SCALE = 32768.0  # of int16; the released code reads its int16 back with 32767, a difference of 3e-4 dB
-
-KAISER_BEST = {  # torchaudio's documented equivalent of librosa's "kaiser_best"
-    "resampling_method": "sinc_interp_kaiser",
-    "lowpass_filter_width": 64,
-    "rolloff": 0.9475937167399596,
-    "beta": 14.769656459379492,
-}
 
 
 class TaggingTask(pl.LightningModule):
@@ -274,38 +267,3 @@ def start_at_prior(model: AudioTagger, class_counts: Tensor | None) -> None:
     counts = class_counts.double()
     with torch.no_grad():
         model.head.classifier.bias.copy_(torch.log((counts + 1) / (counts.sum() - counts + 1)))
-
-
-def resampler(source: int, target: int, method: str) -> nn.Module:
-    """A module (B, L) -> (B, L') from `source` to `target` Hz.
-
-    Raises:
-        ValueError: the clips' rate is below the model's (nothing is upsampled in silence), or no multiple of it for
-            "decimate".
-    """
-    if source == target:
-        return nn.Identity()
-    if source < target:
-        raise ValueError(
-            f"The clips have {source} Hz and the model takes {target} Hz: their upper band would be empty. "
-            f"Train with model.sample_rate={source}, or pack the original recordings with --sample-rate {target}."
-        )
-    if method == "sinc":
-        return torchaudio.transforms.Resample(source, target, **KAISER_BEST)
-    if method != "decimate" or source % target:
-        raise ValueError(
-            f"task.resample={method!r} from {source} to {target} Hz: choose 'sinc', or 'decimate' between multiples."
-        )
-    return Decimate(source // target)
-
-
-class Decimate(nn.Module):
-    """Keeps every n-th sample without a low-pass filter, as the released 16 and 8 kHz systems were trained."""
-
-    def __init__(self, factor: int) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L) -> (B, ceil(L / factor))."""
-        return x[..., :: self.factor]

@@ -1,20 +1,15 @@
-"""Sources: which files become clips, under which id, split and labels."""
+"""Manifests: plain tables of one's own clips."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from panns.data.audioset import AudioSetSource, match_entries, match_stem
-from panns.data.esc50 import Esc50Source
-from panns.data.forms.folder import AudioFolder
 from panns.data.importers import SourceError
-from panns.data.labels import LabelError, Segment, read_segments, write_segments
+from panns.data.labels import LabelError
 from panns.data.manifest import ManifestSource
-from panns.data.report import KINDS, ImportReport
+from panns.data.report import ImportReport
 from panns.data.tables import label_separator, split_labels
 
-SHARED = Path(__file__).parents[3] / "shared"
 SPEECH, DOG = "/m/09x0r", "/m/0bt9lr"  # classes 0 and 74
 
 
@@ -26,89 +21,6 @@ def touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")
-
-
-NAMINGS = {  # how known tools name the clip (id, start in seconds)
-    "plain": lambda i, s: i,
-    "panns": lambda i, s: f"Y{i}",
-    "seconds": lambda i, s: f"{i}_{s:g}",
-    "ast": lambda i, s: f"{i}_{s:.3f}",
-    "strong": lambda i, s: f"{i}_{s * 1000:.0f}",
-    "audioset-download": lambda i, s: f"{i}_{s}-{s + 10}",
-    "audiosetdl": lambda i, s: f"{i}_{s * 1000:.0f}_{s * 1000 + 10000:.0f}",
-    "panns with start": lambda i, s: f"Y{i}_{s:.3f}",
-}
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="official AudioSet lists are not beside the project")
-@pytest.mark.parametrize("naming", NAMINGS)
-def test_every_official_clip_is_found_under_every_name(naming):
-    starts = {s.id: s.start for s in read_segments(SHARED / "audioset" / "eval_segments.csv")}
-    found = {clip_id: match_stem(NAMINGS[naming](clip_id, start), starts) for clip_id, start in starts.items()}
-    assert [clip_id for clip_id, (matched, _) in found.items() if matched != clip_id] == []
-    if naming in ("plain", "panns"):
-        assert {start for _, start in found.values()} == {None}
-
-
-def test_ids_with_underscores_and_digits_are_not_taken_apart():
-    starts = {"ab_12345678": 30.0, "ab": 12345.678, "YabcdefghiJ": 0.0, "_": 5.0}
-    assert match_stem("ab_12345678", starts) == ("ab_12345678", None)
-    assert match_stem("ab_12345678_30", starts) == ("ab_12345678", 30.0)
-    assert match_stem("YabcdefghiJ", starts) == ("YabcdefghiJ", None)
-    assert match_stem("YYabcdefghiJ", starts) == ("YabcdefghiJ", None)
-    assert match_stem("__5", starts) == ("_", 5.0)
-    assert match_stem("other_30", starts) == (None, None)
-
-
-def test_folders_are_walked_and_reports_what_fits_no_clip(tmp_path):
-    touch(tmp_path, "b/Yone.wav", "a/one_30.flac", "two_30000.MP3", "two_20.mp3", "three.wav", "notes.txt", "two.json")
-    report = ImportReport()
-    listed = {clip_id: Segment(clip_id, 30.0, 40.0, (SPEECH,)) for clip_id in ("one", "two")}
-    found = match_entries(AudioFolder(tmp_path).entries(report), listed, report)
-    assert {clip_id: entry.path for clip_id, entry in found.items()} == {
-        "one": str(tmp_path / "a/one_30.flac"),
-        "two": str(tmp_path / "two_30000.MP3"),
-    }
-    assert kinds(report) == {"duplicate": 1, "unlisted": 2}
-    details = {Path(f.path).name: f.detail for f in report.findings}
-    assert details["two_20.mp3"] == "starts at 20, the list says 30 s"
-    assert "a/one_30.flac" in details["Yone.wav"]
-    assert "three.wav" in details
-
-
-def test_audioset_source(tmp_path):
-    train = [
-        Segment("one", 30, 40, (SPEECH, DOG)),
-        Segment("two", 0, 10, ("/m/nothing", DOG)),
-        Segment("three", 0, 10, ("/m/nothing",)),
-        Segment("gone", 0, 10, (SPEECH,)),
-    ]
-    write_segments(tmp_path / "eval_segments.csv", [Segment("four", 1, 2, (SPEECH,))])
-    write_segments(tmp_path / "balanced_train_segments.csv", [*train, Segment("four", 1, 2, (SPEECH,))])
-    touch(tmp_path / "audio", "one.wav", "two.wav", "three.wav", "four.wav")
-    source = AudioSetSource(
-        [tmp_path / "eval_segments.csv", tmp_path / "balanced_train_segments.csv"], AudioFolder(tmp_path / "audio")
-    )
-    report = ImportReport()
-    clips = {clip.id: clip for clip in source.clips(report)}
-    assert source.splits == ["eval", "balanced_train"]
-    assert {clip_id: (clip.split, clip.labels, clip.start_ms, clip.cut) for clip_id, clip in clips.items()} == {
-        "four": (0, (0,), 1000, None),
-        "one": (1, (0, 74), 30000, None),
-        "two": (1, (74,), 0, None),
-    }
-    assert kinds(report) == {"missing": 1, "duplicate": 1, "no_label": 1, "unknown_label": 1}
-    by_kind = {finding.what: finding for finding in report.findings}
-    assert by_kind["unknown_label"].clip_id == "two"
-    assert "/m/nothing" in by_kind["unknown_label"].detail
-    assert by_kind["missing"].clip_id == "gone"
-    assert "eval_segments.csv" in by_kind["duplicate"].detail
-
-
-def test_audio_folder_that_is_not_there(tmp_path):
-    write_segments(tmp_path / "eval_segments.csv", [Segment("one", 0, 10, (SPEECH,))])
-    with pytest.raises(SourceError, match=r"nowhere: no such folder; --audio"):
-        AudioSetSource([tmp_path / "eval_segments.csv"], AudioFolder(tmp_path / "nowhere")).clips(ImportReport())
 
 
 def manifest(tmp_path: Path, text: str, **options) -> ManifestSource:
@@ -255,46 +167,6 @@ def test_a_comma_separates_labels_in_the_whole_file_or_nowhere(cells, classes, f
     assert sorted(heard) == found
     unknown = [finding.detail for finding in report.findings if finding.what == "unknown_label"]
     assert unknown == (["not in the class list: air; cold"] if "rain,air, cold" in cells else [])
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="ESC-10 is not beside the project")
-def test_esc10_in_the_esc50_layout():
-    source, report = Esc50Source(SHARED / "audio" / "esc10"), ImportReport()
-    clips = source.clips(report)
-    # order of ESC-50's target numbers 0, 1, 10, 11, 12, 20, 21, 38, 40, 41
-    names = "dog,rooster,rain,sea_waves,crackling_fire,crying_baby,sneezing,clock_tick,helicopter,chainsaw"
-    assert ",".join(label.name for label in source.classes) == names
-    assert source.splits == [f"fold{n}" for n in range(1, 6)]
-    assert set(Counter((clip.split, clip.labels) for clip in clips).values()) == {8}
-    by_id = {clip.id: clip for clip in clips}
-    assert len(by_id) == 400
-    assert (by_id["4-164064-C-1"].split, by_id["4-164064-C-1"].labels) == (
-        3,
-        (1,),
-    )  # the name says fold-source-take-target
-    assert kinds(report) == {}
-
-
-def test_esc50_without_metadata(tmp_path):
-    with pytest.raises(LabelError, match=r"esc50\.csv: no such file"):
-        _ = Esc50Source(tmp_path).classes
-    (tmp_path / "meta").mkdir()
-    (tmp_path / "meta" / "esc50.csv").write_text("filename,fold,target,category\na.wav,1,0,dog\nb.wav,1,0,cat\n")
-    with pytest.raises(SourceError, match="each category needs one target"):
-        _ = Esc50Source(tmp_path).classes
-
-
-def test_report_lists_findings_by_kind(tmp_path):
-    report = ImportReport()
-    report.add("short", "b", "b.wav", "0.1 s")
-    report.add("missing", "c")
-    report.add("short", "a", "a, b.wav", "0.2 s")
-    report.write(tmp_path / "report.csv")
-    lines = (tmp_path / "report.csv").read_text().splitlines()
-    assert lines == ["id,path,what,detail", "c,,missing,", 'a,"a, b.wav",short,0.2 s', "b,b.wav,short,0.1 s"]
-    assert set(report.counts) == {"packed", "unchecked", *KINDS}
-    with pytest.raises(ValueError, match="unknown finding 'shrt'"):
-        report.add("shrt", "a")
 
 
 @pytest.mark.parametrize(
