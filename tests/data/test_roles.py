@@ -189,6 +189,7 @@ def test_a_holdout_by_number_alone_needs_no_other_split(zoo):
         ({"holdout": 0.1, "holdout_splits": ["eval"]}, "eval is not trained on"),
         ({"holdout": 1000}, r"data\.holdout=1000"),
         ({"validation_splits": []}, "no clips to use as validation data"),
+        ({"validation_splits": [], "holdout": 0.001}, r"data\.holdout=0\.001 holds out none of 120 clips .* a greater"),
         ({"fraction": 0}, r"data\.fraction=0"),
         ({"propagate_labels": "eval"}, r"data\.propagate_labels=eval: choose null, train or all"),
     ],

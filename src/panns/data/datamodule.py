@@ -146,8 +146,17 @@ class AudioSetDataModule(pl.LightningDataModule):
             )
             raise StoreError(
                 f"{self.store.place}: no clips to use as {empty} data; the store has the splits {self.store.splits}"
-                f"{held_back}."
+                f"{held_back}{self._nothing_held_out(empty)}."
             )
+
+    def _nothing_held_out(self, empty: str) -> str:
+        size = self.selection.holdout
+        if size is None or empty == "train":
+            return ""
+        return (
+            f"; data.holdout={size:g} holds out none of {len(self.train_rows):,} clips (each class keeps one to train "
+            "on): give a greater one"
+        )
 
     @property
     def num_classes(self) -> int:

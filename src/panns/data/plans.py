@@ -80,17 +80,27 @@ class TrainPlan:
 
 
 class EvaluationPlan:
-    """Every row once: rank r of W takes rows r, r + W, ...; nothing is repeated to fill the last batch."""
+    """Every row once: rank r of W takes rows r, r + W, ..., in as many batches as every other rank.
+
+    Ranks that hold shards of one network have to call it equally often. A rank whose clips would fill one batch fewer
+    than those of others puts its last clip into a batch of its own; where it has none to spare, it reads one again,
+    which the scores count once.
+    """
 
     endless = False
     spare = None  # scores would be those of another set
 
     def __init__(self, rows: Rows, batch_size: int, rank: int, world_size: int) -> None:
-        self.rows, self.batch_size = rows[rank::world_size], batch_size
-        self.num_batches = -(-len(self.rows) // batch_size)
+        self.rows = rows[rank::world_size]
+        self.num_batches = -(-len(rows[::world_size]) // batch_size)
         self.draws_per_batch = batch_size * world_size
+        self._ends = np.minimum(np.arange(self.num_batches + 1) * batch_size, len(self.rows))
+        if batch_size > 1 and self.num_batches > 1 and self._ends[-2] == len(self.rows):
+            self._ends[-2] -= 1
+        self._again = rows[:1]
 
     def batch(self, step: int) -> tuple[Rows, Rows]:
         """-> rows of the store (B,), the same as draw numbers (B,)."""
-        rows = self.rows[step * self.batch_size : (step + 1) * self.batch_size]
+        rows = self.rows[self._ends[step] : self._ends[step + 1]]
+        rows = rows if len(rows) else self._again
         return rows, rows

@@ -17,7 +17,7 @@ NOISE = (  # said by Lightning about what is meant so here, or about its own ins
     r"The '\w+_dataloader' does not have many workers",
     r"Checkpoint directory .* exists and is not empty",
     r".*your dataloader is not resumable",  # its position lies in the state of the datamodule
-    r"It is recommended to use `self.log\('(val/|step').*sync_dist=True",  # the scores are those of all ranks already
+    r"It is recommended to use `self.log\('(val/|test/|step').*sync_dist=True",  # scores are those of all ranks already
 )
 
 
