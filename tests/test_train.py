@@ -14,6 +14,8 @@ from train import train
 
 from panns import create_model, load
 from panns.data import AudioSetDataModule
+from panns.data.manifest import ManifestSource
+from panns.data.packing import index
 from panns.data.quarantine import write_quarantine
 from panns.data.store import ClipStore
 from panns.models.compiling import compile_body
@@ -98,6 +100,16 @@ def test_a_perfect_score_is_written_down(tones, tmp_path, monkeypatch, capsys):
     assert results["val/mAUC"] == 1
     assert "val/d_prime" not in results
     assert "no d_prime: it is infinite" in capsys.readouterr().out
+
+
+def test_one_class_and_one_clip_to_validate_with(tones, tmp_path):
+    rows = [f"{tones.parent / f'clip{n:02}.wav'},tone,{'eval' if n == 8 else 'train'}" for n in range(9)]
+    (tmp_path / "one.csv").write_text("\n".join(["path,labels,split", *rows]) + "\n")
+    index(ManifestSource(tmp_path / "one.csv"), tmp_path / "one", clip_seconds=1.0, jobs=1, show_progress=False)
+    assert train(small(tmp_path / "one", tmp_path / "run", "data.max_epochs=1")) == 1
+    with (tmp_path / "run" / "per_class.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["class"], row["ap"], row["validation_clips"], row["train_clips"]) == ("tone", "1.0", "1", "8")
 
 
 def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):

@@ -78,7 +78,7 @@ def test_missing_or_binary_list_is_named(tmp_path):
     with pytest.raises(LabelError, match=r"nowhere\.csv: no such file"):
         read_segments(tmp_path / "nowhere.csv")
     (tmp_path / "audio.csv").write_bytes(bytes(range(256)))
-    with pytest.raises(LabelError, match=r"audio\.csv: not a UTF-8 text file"):
+    with pytest.raises(LabelError, match=r"audio\.csv: not a text file in UTF-8 .*save it as UTF-8"):
         read_segments(tmp_path / "audio.csv")
 
 

@@ -55,6 +55,14 @@ def test_manifest_without_folds_is_one_training_split(tmp_path):
     assert kinds(report) == {"duplicate": 1, "missing": 1, "ignored_column": 1}
 
 
+def test_files_of_one_name_and_several_extensions_are_several_clips(tmp_path):
+    touch(tmp_path, "a.wav", "a.flac", "b.v1.wav", "b.v2.wav", "sub/a.wav")
+    paths = ("a.wav", "a.flac", "./a.wav", "b.v1.wav", "b.v2.wav", "sub/a.wav")
+    source, report = manifest(tmp_path, "\n".join(["path,labels", *(f"{path},x" for path in paths)])), ImportReport()
+    assert [clip.id for clip in source.clips(report)] == ["a.wav", "a.flac", "b.v1", "b.v2", "sub/a"]
+    assert kinds(report) == {"duplicate": 1}
+
+
 def test_manifest_with_split_column(tmp_path):
     touch(tmp_path, "a.wav", "b.wav")
     source = manifest(tmp_path, "path,labels,split\na.wav,x,val\nb.wav,x,train\n")

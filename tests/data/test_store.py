@@ -183,6 +183,39 @@ def test_damaged_meta_and_index(copy):
         ClipStore.open(copy)
 
 
+def made_by_an_older_version(store):
+    """Takes the hashes of the index out of meta.json."""
+    meta = json.loads((store / "meta.json").read_text())
+    del meta["index"]
+    (store / "meta.json").write_text(json.dumps(meta))
+
+
+def test_meta_and_index_of_different_stores(copy, audio, tmp_path):
+    """Equal in shape: the classes of one would be the names of the other's labels."""
+    meta, other = (copy / "meta.json").read_bytes(), tmp_path / "other"
+    rows = (f"{audio / name}.wav,{LABELS[name].partition(';')[0]},{SPLIT[name]}" for name in LENGTHS)
+    (tmp_path / "other.csv").write_text("\n".join(["path,labels,split", *rows]) + "\n")
+    source = ManifestSource(tmp_path / "other.csv")
+    pack(source, other, sample_rate=RATE, clip_seconds=SECONDS, jobs=1, show_progress=False)
+    (copy / "meta.json").write_bytes((other / "meta.json").read_bytes())
+    with pytest.raises(StoreError, match=r"copy: .*not written with this index/.*another store's.*from one copy"):
+        ClipStore.open(copy)
+    (copy / "meta.json").write_bytes(meta)
+    ClipStore.open(copy)
+    labels = np.load(copy / "index" / "label_idx.npy")
+    np.save(copy / "index" / "label_idx.npy", labels[::-1])
+    with pytest.raises(StoreError, match=r"not written with this index/label_idx\.npy"):
+        ClipStore.open(copy)
+
+
+def test_label_without_a_class(copy):
+    made_by_an_older_version(copy)
+    labels = np.load(copy / "index" / "label_idx.npy")
+    np.save(copy / "index" / "label_idx.npy", labels + 1)
+    with pytest.raises(StoreError, match=r"class number 3 where meta.json has 3 classes"):
+        ClipStore.open(copy)
+
+
 def test_truncated_and_missing_shard(copy):
     shard = copy / "shards" / "00002.tar"
     size = shard.stat().st_size
@@ -220,6 +253,7 @@ def test_changed_bytes_are_noticed(copy):
     ("codec", "says"), [(2, "samples where the index has|not readable as mp3"), (200, "codec number 200")]
 )
 def test_index_that_does_not_fit_the_bytes(codec, says, copy):
+    made_by_an_older_version(copy)
     np.save(copy / "index" / "codec.npy", np.full(4, codec, dtype=np.uint8))
     with pytest.raises(ClipError, match=says):
         ClipStore.open(copy).read(0)

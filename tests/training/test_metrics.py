@@ -105,7 +105,7 @@ def test_reset_forgets(targets):
 def test_thirds_by_training_clips(targets):
     """Class k has k clips to train on: 12 classes in thirds of 4, class 0 (unscored) among the rare ones."""
     result = filled(targets, class_counts=torch.arange(12))[0].compute()
-    ap = result["per_class_ap"].numpy()
+    ap = result["per_class_ap"]
     assert result["mAP_rare"] == pytest.approx(ap[[1, 2, 3]].mean())
     assert result["mAP_medium"] == pytest.approx(ap[[4, 5, 6, 7]].mean())
     assert result["mAP_frequent"] == pytest.approx(ap[[8, 9, 10, 11]].mean())
@@ -114,7 +114,7 @@ def test_thirds_by_training_clips(targets):
 def test_thirds_leave_nobody_out_and_break_ties_in_class_order():
     targets = np.random.default_rng(0).random((N, 5)) < 0.3
     result = filled(targets, class_counts=torch.tensor([4, 4, 4, 9, 4]))[0].compute()
-    ap = result["per_class_ap"].numpy()
+    ap = result["per_class_ap"]
     assert result["mAP_frequent"] == pytest.approx(ap[[3, 0]].mean())
     assert result["mAP_medium"] == pytest.approx(ap[[1, 2]].mean())
     assert result["mAP_rare"] == pytest.approx(ap[4])
@@ -122,6 +122,17 @@ def test_thirds_leave_nobody_out_and_break_ties_in_class_order():
 
 def test_two_classes_have_no_thirds():
     assert "mAP_rare" not in filled(np.eye(2, dtype=bool), class_counts=torch.tensor([1, 1]))[0].compute()
+
+
+@pytest.mark.parametrize(("num_clips", "num_classes"), [(1, 3), (5, 1), (1, 1)])
+def test_one_clip_or_one_class_is_scored_as_several_are(num_clips, num_classes):
+    metrics = TaggingMetrics(num_classes, single_label=True)
+    metrics.update(torch.arange(num_clips), torch.rand(num_clips, num_classes), torch.ones(num_clips, num_classes))
+    result = metrics.compute()
+    assert result["per_class_ap"].tolist() == [1.0] * num_classes
+    assert result["index"].tolist() == list(range(num_clips))
+    assert result["scores"].shape == (num_clips, num_classes)
+    assert result["confusion"].shape == (num_classes, num_classes)
 
 
 @pytest.mark.parametrize("single_label", [False, True])
@@ -140,7 +151,7 @@ def test_single_labels():
     metrics, scores = filled(np.eye(4, dtype=bool)[truth], single_label=True)
     result = metrics.compute()
     assert result["accuracy"] == pytest.approx((scores.argmax(1) == truth).mean())
-    np.testing.assert_array_equal(result["confusion"].numpy(), confusion_matrix(truth, scores.argmax(1)))
+    np.testing.assert_array_equal(result["confusion"], confusion_matrix(truth, scores.argmax(1)))
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
@@ -192,7 +203,8 @@ def score_shards(rank, folder, backend, world_size, shards, scores, targets):
         for part in torch.tensor(shard[rank], dtype=torch.int64).split(48):
             if len(part):
                 metrics.update(part, scores[part], targets[part])
-        results.append(metrics.compute())
+        computed = metrics.compute().items()
+        results.append({k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in computed})
         metrics.reset()
     torch.save(results, f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()

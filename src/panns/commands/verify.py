@@ -7,6 +7,7 @@ from rich.console import Console
 
 from panns.commands.numbers import whole
 from panns.data.verification import repair, verify
+from panns.data.verification.checksums import INDEX_CHANGED
 from panns.data.verification.report import WIDTH, print_report, write_report
 
 
@@ -58,6 +59,12 @@ def run(args: argparse.Namespace) -> int:
         console.print(
             f"repaired: {dropped:,} clips dropped, {len(result.store) - dropped:,} kept; the former index and "
             f"dropped.csv are in {aside}",
+            highlight=False,
+        )
+    elif result.index_changed:
+        console.print(
+            f"{result.index_changed[0]}: {INDEX_CHANGED}; --repair cannot mend an index, and no clip was put into "
+            "quarantine by it",
             highlight=False,
         )
     else:

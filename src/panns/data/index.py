@@ -1,6 +1,5 @@
 """The index of a store on disk: its columns, one writer, one loader, and the commit that makes a store a store."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from typing import IO
 
 import numpy as np
 
+from panns.data.hashing import file_hash
 from panns.whole_files import written_whole
 
 CLIP_COLUMNS = {  # one row a clip
@@ -71,18 +71,13 @@ def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
         with path.open("wb") as file:
             np.save(file, columns[name], allow_pickle=False)
             _flush(file)
-        hashes[name] = file_hash(path.read_bytes())
+        hashes[name] = file_hash(path)
     meta = meta | {"index": hashes}
     (root / "meta.json").unlink(missing_ok=True)  # without it, there is no store while the index is exchanged
     shutil.rmtree(root / "index", ignore_errors=True)
     temporary.rename(root / "index")
     with written_whole(root / "meta.json") as file:
         file.write(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
-
-
-def file_hash(content: bytes) -> str:
-    """What meta.json says of a file of the index, so that a copy of another time or place is known."""
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _flush(file: IO) -> None:
@@ -106,3 +101,12 @@ def load_columns(root: Path) -> dict[str, np.ndarray]:
     if columns["label_ptr"][-1] != len(columns["label_idx"]):
         raise ValueError(f"column label_idx has {len(columns['label_idx'])} rows, not {columns['label_ptr'][-1]}")
     return columns
+
+
+def changed_columns(root: Path, meta: dict) -> list[str]:
+    """Files of the index that are not those that meta.json was written with; an older version kept no hashes."""
+    return [
+        f"index/{name}.npy"
+        for name, written in meta.get("index", {}).items()
+        if file_hash(root / "index" / f"{name}.npy") != written
+    ]

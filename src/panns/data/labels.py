@@ -140,6 +140,10 @@ def read_lines(path: str | Path) -> list[str]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise LabelError(f"{path}: no such file; check the path") from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise LabelError(f"{path}: not a UTF-8 text file ({error})") from error
+    except IsADirectoryError as error:
+        raise LabelError(f"{path}: a folder where a text file is expected; name the file") from error
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            f"{path}: not a text file in UTF-8 ({error}); name the list itself, not audio, or save it as UTF-8"
+        ) from error
     return text.removesuffix("\n").split("\n")

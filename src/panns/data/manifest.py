@@ -98,7 +98,7 @@ class ManifestSource:
         if self.class_list is None:
             self._report_doubtful_labels(report)
         for row in self._rows:
-            path = os.path.normpath(self.folder / row["path"])
+            path = self._path(row)
             cut = self._cut(row)
             clip_id = self._clip_id(path) + (f"_{round(cut[0] * 1000)}" if cut else "")
             if not Path(path).is_file():
@@ -120,11 +120,24 @@ class ManifestSource:
             detail = f"{len(apart)} cells, such as {apart[0]!r}; where that is one label, give --classes"
             report.add("split_label", "", self.manifest, detail)
 
+    def _path(self, row: dict[str, str]) -> str:
+        return os.path.normpath(self.folder / row["path"])
+
+    @cached_property
+    def _same_stem(self) -> set[str]:
+        """Paths that are the same as another one's but for the extension."""
+        by_stem: dict[str, set[str]] = {}
+        for path in map(self._path, self._rows):
+            by_stem.setdefault(str(Path(path).with_suffix("")), set()).add(path)
+        return {path for paths in by_stem.values() if len(paths) > 1 for path in paths}
+
     def _clip_id(self, path: str) -> str:
-        """The path from the audio folder on, without its extension; a file outside keeps its whole path."""
+        """The path from the audio folder on, without its extension where that tells no two files apart; a file outside
+        keeps its whole path."""
         folder = os.path.normpath(self.folder)
         inside = os.path.relpath(path, folder)
-        return str(Path(path.lstrip("/") if inside.startswith("..") else inside).with_suffix(""))
+        name = path.lstrip("/") if inside.startswith("..") else inside
+        return name if path in self._same_stem else str(Path(name).with_suffix(""))
 
     def _cut(self, row: dict[str, str]) -> tuple[float, float | None] | None:
         start, end = row.get("start", ""), row.get("end", "")

@@ -14,7 +14,8 @@ import numpy as np
 from filelock import FileLock
 
 from panns.cache_folder import cache_dir
-from panns.data.index import COLUMNS, file_hash, load_columns
+from panns.data.hashing import content_hash
+from panns.data.index import COLUMNS, load_columns
 from panns.data.nearby import NearbyClips
 from panns.data.quarantine import QUARANTINE
 from panns.data.remote import Range, RemoteError, RemoteFolder
@@ -159,8 +160,8 @@ def _read_meta(remote: RemoteFolder) -> bytes:
 
 def _mirror(remote: RemoteFolder, meta: dict, text: bytes, cache: Path) -> Path:
     """The local folder with the index of this very store; copies of what was at the URL before are removed."""
-    of_url = cache / file_hash(remote.url.encode())
-    root = of_url / file_hash(text)
+    of_url = cache / content_hash(remote.url.encode())
+    root = of_url / content_hash(text)
     if "index" not in meta:
         raise StoreError(f"{remote.url}: made by an older version, which kept no checksums of its index; make it anew")
     of_url.mkdir(parents=True, exist_ok=True)
@@ -191,7 +192,7 @@ def _copy_column(remote: RemoteFolder, path: Path, wanted: str) -> None:
     if path.exists():
         return
     content = remote.read(f"index/{path.name}")
-    if file_hash(content) != wanted:
+    if content_hash(content) != wanted:
         raise StoreError(
             f"{remote.url}/index/{path.name}: not the file that meta.json was written with; copy the store there "
             "again, meta.json last"

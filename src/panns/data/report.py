@@ -15,7 +15,7 @@ LEFT_OUT = {
     "empty": "no samples",
     "silent": "every sample is zero: no audio to learn from",
     "non_finite": "holds NaN or infinite samples",
-    "duplicate": "its id is taken by an earlier clip or file; that one is kept",
+    "duplicate": "its id is taken by an earlier clip or file, the only one that is read",
     "no_label": "none of its labels is in the class list",
     "needs_pack": "cannot be read where it lies: use `panns pack`",
     "needs_encoding": "no mono MP3 of the store's rate to copy: use --codec flac or pcm",

@@ -19,7 +19,7 @@ import numpy as np
 from zlib_ng import zlib_ng
 
 from panns.data.codecs import S16LE, DecodeError, decode
-from panns.data.index import load_columns
+from panns.data.index import changed_columns, load_columns
 from panns.data.labels import ClassLabel
 from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
 
@@ -105,6 +105,7 @@ class ClipStore:
             store: ClipStore = RemoteClipStore.open_url(str(root), cache, cache_gb)
         else:
             store = cls._open_folder(Path(root))
+            store._check_index()
         store._check_expected(sample_rate, num_classes)
         return store
 
@@ -128,7 +129,15 @@ class ClipStore:
         try:
             return cls(root, meta, load_columns(root))
         except (OSError, ValueError, EOFError) as error:
-            raise StoreError(f"{root}: the index is damaged ({error}); delete the folder and make it anew") from error
+            raise _damaged_index(root, str(error)) from error
+
+    def _check_index(self) -> None:
+        """Refuse an index that is not the one meta.json names the classes of: it would train under wrong names."""
+        if changed := changed_columns(self.root, self.meta):
+            why = f"meta.json was not written with this {changed[0]}: one of the two is another store's, or changed"
+            raise _damaged_index(self.root, why)
+        if self.label_idx.size and (highest := int(self.label_idx.max())) >= self.num_classes:
+            raise _damaged_index(self.root, f"class number {highest} where meta.json has {self.num_classes} classes")
 
     def __len__(self) -> int:
         return len(self.id)
@@ -312,6 +321,13 @@ class ClipStore:
 def is_url(root: str | Path) -> bool:
     """Whether a store is named by a URL, not by a folder."""
     return "://" in str(root)
+
+
+def _damaged_index(root: Path, why: str) -> StoreError:
+    return StoreError(
+        f"{root}: the index is damaged ({why}); put index/ and meta.json back from one copy, or delete the folder and "
+        "make it anew"
+    )
 
 
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -97,10 +97,11 @@ class TaggingMetrics(Metric):
         Returns:
             Floats "mAP", "mAUC" (means over the classes that have one), "d_prime" (of mAUC) and, as configured,
             "mAP_frequent", "mAP_medium", "mAP_rare", "accuracy"; whole numbers "num_classes_scored" (with positives)
-            and "num_clips"; float64 tensors "per_class_ap" and "per_class_auc" (K,); of single labels the int64 tensor
-            "confusion" (K, K), true class by row; and what all this was computed from, of each clip once: the tensors
+            and "num_clips"; float64 arrays "per_class_ap" and "per_class_auc" (K,); of single labels the int64 array
+            "confusion" (K, K), true class by row; and what all this was computed from, of each clip once: the arrays
             "index" (N,), ascending, and "scores" (N, K) float32. What cannot be scored is NaN: the AP of a class
             without positives, the AUC of a class without positives or without negatives, and a mean over no class.
+            Arrays, not tensors: torchmetrics takes the dimensions off a tensor of one element, as of one clip.
 
         Raises:
             ValueError: no clip has been added.
@@ -117,10 +118,9 @@ class TaggingMetrics(Metric):
         if self.single_label:
             confusion = confusion_counts(scores, targets)
             result["accuracy"] = float(np.trace(confusion) / len(scores))
-            result["confusion"] = torch.from_numpy(confusion)
+            result["confusion"] = confusion
         counts = {"num_classes_scored": int((~np.isnan(ap)).sum()), "num_clips": len(scores)}
-        per_class = {"per_class_ap": torch.from_numpy(ap), "per_class_auc": torch.from_numpy(auc)}
-        return result | counts | per_class | {"index": torch.from_numpy(index), "scores": torch.from_numpy(scores)}
+        return result | counts | {"per_class_ap": ap, "per_class_auc": auc, "index": index, "scores": scores}
 
     def _clips(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.uint8]]:
         """Return index (N,), scores and targets, (N, K) each, of every clip once and in the order of their index."""

@@ -143,6 +143,6 @@ def draw(
         there = np.flatnonzero(counts)
         pictures.class_histogram([names[k] for k in there], drawn[there], folder / "drawn_classes.png")
     if "confusion" in scores["val"]:
-        matrix = scores["val"]["confusion"].numpy()
+        matrix = scores["val"]["confusion"]
         write_confusion(names, matrix, folder / CONFUSION)
         pictures.confusion_matrix(names, matrix, folder / "confusion_matrix.png")

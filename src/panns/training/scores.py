@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from panns.data.store import ClipStore
 from panns.whole_files import written_whole
 
 
-def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> None:
+def write_scores(path: Path, scored: Mapping[str, np.ndarray], store: ClipStore) -> None:
     """Writes the arrays id (N,) bytes, scores (N, K) float32, label_ptr (N + 1,) and label_idx (L,), whole or not at
     all.
 
@@ -22,8 +21,8 @@ def write_scores(path: Path, scored: Mapping[str, Tensor], store: ClipStore) -> 
         scored: What `TaggingMetrics` computed: `index`, the clips' rows in the store, and `scores`.
         store: Has the clips' ids, and the labels that they were scored against.
     """
-    rows = scored["index"].numpy()
+    rows = scored["index"]
     counts, labels = store.labels_of(rows)
     pointers = np.concatenate([[0], np.cumsum(counts)])
     with written_whole(path, "wb") as file:
-        np.savez(file, id=store.id[rows], scores=scored["scores"].numpy(), label_ptr=pointers, label_idx=labels)
+        np.savez(file, id=store.id[rows], scores=scored["scores"], label_ptr=pointers, label_idx=labels)

@@ -172,6 +172,24 @@ def test_an_index_that_changed_is_not_trusted(store):
     assert not list(store.glob("before-repair-*"))
 
 
+def test_an_index_that_changed_is_told_and_leaves_quarantine_and_checksums_alone(store, capsys):
+    """Every clip would be taken for damaged."""
+    check(store)
+    write_quarantine(store, {"-_eval00004": "mine"})
+    before = read_checksums(store)
+    path = store / "index" / "label_idx.npy"
+    labels = path.read_bytes()
+    np.save(path, np.full_like(np.load(path), 600))
+    assert main(["verify", str(store)]) == 1
+    assert "put it back from a copy" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["verify", str(store), "--repair"]) == 2
+    assert "cannot be relied on" in capsys.readouterr().err
+    assert read_quarantine(store) == {"-_eval00004": "mine"}
+    assert read_checksums(store) == before
+    path.write_bytes(labels)
+    assert main(["verify", str(store)]) == 0
+
+
 def test_bad_rows_are_dropped(store):
     files = np.load(store / "index" / "file.npy")
     files[3] = 77

@@ -181,10 +181,10 @@ def _keep_checksums(result: Verification, recorded: dict[str, str], now: dict[st
     store = result.store
     for name, checksum in now.items():
         written = store.meta.get("index", {}).get(Path(name).stem)  # of a column, when it was written
-        if written is not None:
-            recorded[name] = checksum
-        if not checksum.startswith(written or recorded.setdefault(name, checksum)):
+        if not checksum.startswith(written or recorded.get(name, checksum)):
             result.findings.append(Finding("", str(store.root / name), "index_changed", INDEX_CHANGED))
+        else:
+            recorded[name] = checksum
     number = {os.fsdecode(path): file for file, path in enumerate(store.path)}
     for name, checksum in result.hashed.items():
         if name in recorded and recorded[name] != checksum:
@@ -195,7 +195,13 @@ def _keep_checksums(result: Verification, recorded: dict[str, str], now: dict[st
 
 
 def _keep_quarantine(result: Verification, previous: dict[str, str]) -> None:
-    """Write the damaged clips down; entries that are no verification's, made by hand, stay."""
+    """Write the damaged clips down; entries that are no verification's, made by hand, stay.
+
+    An index that is not as it was written says nothing of the clips: the quarantine stays what it was.
+    """
+    if result.index_changed:
+        result.quarantine = previous
+        return
     by_hand = {clip_id: why for clip_id, why in previous.items() if why.partition(":")[0] not in DAMAGED_CLIP}
     found = {result.store.id[row].decode(): f"{what}: {words}" for row, (what, words) in result.damaged.items()}
     result.quarantine = by_hand | found

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from panns.data.hashing import file_sha256
 from panns.data.index import COLUMNS
 from panns.data.store_files import StoreError
-from panns.data.verification.clips import file_sha256
 from panns.whole_files import written_whole
 
 CHECKSUMS = "SHA256SUMS"

@@ -3,7 +3,6 @@
 A fault is an answer, not an exception: one bad clip among two million must not stop the others.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -16,13 +15,13 @@ from zlib_ng import zlib_ng
 
 from panns.data.clip_audio import CLIPPED_SAMPLES
 from panns.data.codecs import num_clipped
+from panns.data.hashing import file_sha256
 from panns.data.store import ClipError, ClipStore
 from panns.data.verification.first_crc32 import read_crc32
 
 Rows = npt.NDArray[np.int64]
 Fault = tuple[str, str]  # one of `kinds.KINDS`, and what is wrong in words
 CLIPS_PER_TASK = 64
-HASH_BLOCK = 2**22  # bytes read at once
 
 
 class Task(NamedTuple):
@@ -101,18 +100,6 @@ def _sample_faults(samples: np.ndarray) -> Iterator[Fault]:
         yield ("constant", f"{len(samples)} samples of {low}") if low else ("silent", f"{len(samples)} zero samples")
     elif (high == 32767 or low <= -32767) and (clipped := num_clipped(samples)) >= CLIPPED_SAMPLES:
         yield "clipped", f"{clipped} samples at full scale"
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's bytes; empty if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(HASH_BLOCK):
-                digest.update(block)
-    except OSError:
-        return ""
-    return digest.hexdigest()
 
 
 def tasks_of(store: ClipStore, rows: Rows, hashed: npt.NDArray[np.bool_]) -> list[Task]:

@@ -35,8 +35,8 @@ def repair(result: Verification) -> tuple[Path, int]:
         StoreError: no clip is whole, or the index itself is not what it was.
     """
     store, keep = result.store, result.whole
-    if changed := [finding.path for finding in result.findings if finding.what == "index_changed"]:
-        raise StoreError(f"{changed[0]}: {INDEX_CHANGED}; what it says of the clips cannot be relied on")
+    if result.index_changed:
+        raise StoreError(f"{result.index_changed[0]}: {INDEX_CHANGED}; what it says of the clips cannot be relied on")
     if not keep.any():
         raise StoreError(f"{store.root}: not one clip is whole: nothing to keep; make the store anew")
     aside = _set_aside(result)

@@ -80,6 +80,11 @@ class Verification:
         return suspect
 
     @property
+    def index_changed(self) -> list[str]:
+        """Parts of the index that are not as they were written: what it says of the clips cannot be relied on."""
+        return [finding.path for finding in self.findings if finding.what == "index_changed"]
+
+    @property
     def counts(self) -> Counter[str]:
         """Findings of each kind."""
         return Counter(finding.what for finding in self.all_findings)
