@@ -112,6 +112,15 @@ def test_one_class_and_one_clip_to_validate_with(tones, tmp_path):
     assert (row["class"], row["ap"], row["validation_clips"], row["train_clips"]) == ("tone", "1.0", "1", "8")
 
 
+def test_a_model_of_a_lower_rate_says_that_clips_are_resampled(tones, tmp_path, capsys):
+    slower = ("model.sample_rate=16000", "model.frontend.f_max=7000")
+    train(small(tones, tmp_path / "slower", "trainer.max_steps=1", *slower, "task.resample=decimate"))
+    said = "clips of 32000 Hz are resampled to the 16000 Hz of the model, on the device (task.resample=decimate)"
+    assert said in " ".join(capsys.readouterr().out.split())
+    train(small(tones, tmp_path / "same", "trainer.max_steps=1"))
+    assert "resampled" not in capsys.readouterr().out
+
+
 def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):
     train(small(tones, tmp_path, "data.max_epochs=1", "data.holdout=0.3"))
     results = json.loads((tmp_path / "metrics.json").read_text())

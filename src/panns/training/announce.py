@@ -73,6 +73,10 @@ def facts(
             f"({size.multi_adds / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
         ),
     ]
+    if store.sample_rate != model.sample_rate:
+        how = f"task.resample={cfg.task.resample}"
+        rates = f"clips of {store.sample_rate} Hz are resampled to the {model.sample_rate} Hz of the model"
+        rows.append(("sample rate", f"{rates}, on the device ({how})"))
     fingerprint = data.fingerprint
     for role, splits in data.roles.splits.items():
         if role in fingerprint:
