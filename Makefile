@@ -28,7 +28,7 @@ demo-long: $(READY) ## the same to a better score, in about half an hour
 
 .PHONY: test
 test: $(READY) ## all tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow"
 
 .PHONY: test-slow
 test-slow: $(READY) ## the slow tests

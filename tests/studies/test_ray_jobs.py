@@ -19,7 +19,6 @@ from panns.studies.processes import Command, run_all
 from panns.studies.ray_jobs import RayJob, Share, cluster, job_env
 from studies.sweeping import finish, sweep, wait_for_new_checkpoint
 
-pytestmark = pytest.mark.xdist_group("ray")  # one cluster is enough
 DONE, FAILED, UNKNOWN = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.UNKNOWN
 
 

@@ -61,7 +61,6 @@ def sums(tmp_path_factory) -> list[dict]:
     return ranks(tmp_path_factory, gradients)
 
 
-@pytest.mark.xdist_group("every model on two ranks")  # which all share one long computation
 @pytest.mark.parametrize("name", list_models())
 def test_every_model_trains_on_two_ranks(sums, name):
     first, second, sharded = sums[0][f"{name} ddp"], sums[1][f"{name} ddp"], sums[0][f"{name} fsdp"]
