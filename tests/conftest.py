@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import os
+import signal
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ RATE = 32000
 
 os.environ["WANDB_MODE"] = "offline"
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background; those started here inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
