@@ -23,7 +23,8 @@ from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
 from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
-from panns.training.run import Run, check_fits, check_same_data, register_resolvers
+from panns.training.resuming import check_fits, check_same_data
+from panns.training.run import Run, register_resolvers
 from panns.training.trainer import seed_everything
 from panns.weights.cache import locate
 from panns.weights.loading import load_weights
@@ -69,14 +70,14 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
         callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
-        start, resumed = None, run.checkpoint()
+        start, resumed, changed = None, run.checkpoint(), {}
         if resumed is not None:
-            check_fits(resumed, task.state_dict(), data.fingerprint)
+            changed = check_fits(resumed, task.state_dict(), task.hparams)
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path))
         size = model_size(model, data.clip_seconds)
-        announce(cfg, task, data, size, trainer, start, resumed)
+        announce(cfg, task, data, size, trainer, start, resumed, changed)
         if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored
             trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
         return report(run, trainer, task, data, size)

@@ -68,8 +68,8 @@ def test_a_killed_rank_stops_all_and_a_restart_goes_on(one, tones, tmp_path, ran
         "data.max_epochs=2",
         *SAME_NOISE,
     )
-    kill = [f"+callbacks.kill.{key}={value}" for key, value in (("name", "SIGKILL"), ("step", 5), ("rank", rank))]
-    killed = start(tones, tmp_path / "run", *two, "+callbacks.kill._target_=runs.SignalAt", *kill)
+    kill = f"+callbacks.pruning={{_target_: runs.SignalAt, name: SIGKILL, step: 5, rank: {rank}}}"  # not another run
+    killed = start(tones, tmp_path / "run", *two, kill)
     assert killed.returncode != 0
     assert f"rank {1 - rank} of 2 stops, since another rank of this run died" in killed.stderr
     assert "the same command goes on from" in killed.stderr

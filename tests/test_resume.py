@@ -14,12 +14,8 @@ EVERYTHING_RANDOM = ("augmentation=mixup_specaugment", "callbacks.last.every_n_s
 
 
 def stop_at(name, step, validating=False):
-    return (
-        "+callbacks.stop._target_=runs.SignalAt",
-        f"+callbacks.stop.name={name}",
-        f"+callbacks.stop.step={step}",
-        f"+callbacks.stop.validating={validating}",
-    )
+    """Under a name that may differ between two starts of a run."""
+    return (f"+callbacks.pruning={{_target_: runs.SignalAt, name: {name}, step: {step}, validating: {validating}}}",)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
-"""Runs that have no place to lie are told so in one line."""
+"""Runs that have no place to lie, or that of another run, are told so in one line."""
 
 import pytest
 
 from panns.training import folders
-from panns.training.folders import check_writable
-from runs import start
+from panns.training.folders import check_configuration, check_writable
+from runs import config, start
 
 
 def test_a_folder_that_can_be_made_is_not_made(tmp_path):
@@ -27,3 +27,42 @@ def test_a_folder_of_somebody_else_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(folders.os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(SystemExit, match=f"{tmp_path} may not be written"):
         check_writable(tmp_path / "new", "hydra.run.dir")
+
+
+def test_the_folder_of_another_configuration_is_refused_and_stays_as_it_is(tones, tmp_path):
+    folder = tmp_path / "run"
+    train_here = ("data.max_epochs=1", "model.frontend.n_mels=16")
+    assert start(tones, folder, *train_here).returncode == 0
+    before = contents(folder)
+    for removed in (None, "metrics.json"):  # finished; with a checkpoint alone
+        if removed:
+            (folder / removed).unlink()
+            del before[removed]
+        done = start(tones, folder, "data.max_epochs=2", "model.frontend.n_mels=32")
+        assert done.returncode == 1
+        assert f"{folder} holds a run of another configuration: " in done.stderr
+        assert "model.frontend.n_mels 16 there, 32 here" in done.stderr
+        assert "data.max_epochs 1 there, 2 here" in done.stderr
+        assert "resume=never moves aside what is there" in done.stderr
+        assert contents(folder) == before
+    done = start(tones, folder, *train_here, "data.num_threads=1")  # how it is computed is no other configuration
+    assert done.returncode == 0, done.stderr
+    done = start(tones, folder, "data.max_epochs=2", "model.frontend.n_mels=32", "resume=never")
+    assert done.returncode == 0, done.stderr
+    assert len(list(folder.glob("before-*/checkpoints/last.ckpt"))) == 1
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_whose_configuration_cannot_be_read_is_named(tmp_path):
+    cfg = config()
+    (tmp_path / ".hydra").mkdir()
+    for broken in ("a: [", "- a list\n", "\x00"):
+        (tmp_path / ".hydra" / "config.yaml").write_text(broken)
+        check_configuration(tmp_path, cfg)  # without results, it is no run
+        (tmp_path / "metrics.json").write_text("{}")
+        with pytest.raises(SystemExit, match=r"config\.yaml, cannot be read\. Leave out hydra\.run\.dir"):
+            check_configuration(tmp_path, cfg)
+        (tmp_path / "metrics.json").unlink()

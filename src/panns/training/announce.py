@@ -12,6 +12,8 @@ from rich.table import Table
 
 from panns.data import AudioSetDataModule
 from panns.models.complexity import Size
+from panns.training.resuming import Changes
+from panns.training.run import told
 from panns.training.task import TaggingTask
 from panns.weights.loading import Loaded
 
@@ -39,6 +41,7 @@ def announce(
     trainer: pl.Trainer,
     start: Loaded | None,
     resumed: Path | None,
+    changed: Changes,
 ) -> None:
     """Prints one table.
 
@@ -46,6 +49,7 @@ def announce(
         size: Of the network, for a clip of the data.
         start: The weights that were loaded before training; None for a fresh model or a run that goes on.
         resumed: The checkpoint that the run goes on from.
+        changed: What of the configuration has changed since it was written.
     """
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
@@ -54,6 +58,8 @@ def announce(
     if start is not None:
         table.add_row("weights", str(start))
     table.add_row("run", f"{cfg.run_dir}" + (f", going on from {resumed}" if resumed else ""))
+    if changed:
+        table.add_row("changed", f"{told(changed, most=len(changed))}")
     Console(width=140, soft_wrap=True).print(table)
 
 

@@ -1,4 +1,4 @@
-"""Whether runs can be written where they are to lie: said in one line before Hydra stumbles over it."""
+"""Whether a run can have the folder where it is to lie: said in one line before Hydra writes into it."""
 
 import os
 import sys
@@ -7,16 +7,23 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from panns.training.checkpoints import LAST
+from panns.training.run import RESULTS, config_hash, different, science, told
 
 
-class WritableFolder(Callback):
-    """Ends the program before it starts if the folder of the run, or of the sweep, cannot be written."""
+class RunFolder(Callback):
+    """Ends the program before it starts if the folder of the run, or of the sweep, cannot be written, or holds a run
+    of another configuration."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """One run."""
         HydraConfig.instance().set_config(config)  # which the folder's name refers to
         check_writable(Path(config.hydra.run.dir), "hydra.run.dir")
+        check_configuration(Path(config.hydra.run.dir), config)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """A sweep."""
@@ -33,3 +40,20 @@ def check_writable(folder: Path, key: str) -> None:
         why = f"{nearest} may not be written"
     if why:
         sys.exit(f"train.py: {folder} cannot be made: {why}. Put runs elsewhere with {key}=DIR.")
+
+
+def check_configuration(folder: Path, cfg: DictConfig) -> None:
+    """Exits if another configuration was trained in a folder, which would be taken for this one; changes nothing."""
+    written = folder / ".hydra" / "config.yaml"
+    left = (folder / RESULTS, folder / "checkpoints" / LAST)
+    if cfg.resume == "never" or not written.is_file() or not any(path.is_file() for path in left):
+        return
+    remedy = "Leave out hydra.run.dir, or give another; resume=never moves aside what is there and starts anew."
+    try:
+        before = OmegaConf.load(written)
+        assert isinstance(before, DictConfig)
+    except (AssertionError, OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException):
+        sys.exit(f"train.py: {folder} holds a run whose configuration, {written}, cannot be read. {remedy}")
+    if config_hash(before) != config_hash(cfg):
+        found = different(science(before), science(cfg))
+        sys.exit(f"train.py: {folder} holds a run of another configuration: {told(found)}. {remedy}")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.training.checkpoints import LAST
-from panns.weights.files import CheckpointError, load_checkpoint
-from panns.weights.loading import differences
+from panns.weights.files import load_checkpoint
 from panns.whole_files import written_whole
 
 SCIENCE = (
@@ -70,10 +70,9 @@ class RunBusyError(RunError):
     """Another process works in the run's folder."""
 
 
-def science(cfg: DictConfig) -> dict[str, Any]:
+def science(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides the result, as plain containers, interpolations as they are written."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
+    plain: Any = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else deepcopy(dict(cfg))
     kept = {key: plain[key] for key in SCIENCE if plain.get(key) is not None}
     for key, names in MACHINE.items():
         kept[key] = {name: value for name, value in (kept.get(key) or {}).items() if name not in names}
@@ -85,6 +84,28 @@ def science(cfg: DictConfig) -> dict[str, Any]:
         if name in node and node[name] == before:
             del node[name]
     return kept
+
+
+def different(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """-> keys of nested containers, joined by dots, whose values differ, with both values; None for none."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys([*before, *now]):
+        there, here = before.get(key), now.get(key)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            found |= {f"{key}.{name}": values for name, values in different(there, here).items()}
+        elif there != here:
+            found[key] = there, here
+    return found
+
+
+def told(found: Mapping[str, tuple[Any, Any]], most: int = 4) -> str:
+    """What `different` found, in words; how many more there are if they are more than `most`."""
+    words = [f"{key} {_value(there)} there, {_value(here)} here" for key, (there, here) in found.items()]
+    return "; ".join(words[:most]) + (f"; and {len(words) - most} more" if len(words) > most else "")
+
+
+def _value(value: Any) -> str:
+    return "left out" if value is None else "a group of its own" if isinstance(value, Mapping) else str(value)
 
 
 def config_hash(cfg: DictConfig, without: Collection[str] = ()) -> str:
@@ -195,58 +216,3 @@ class Run:
         """-> when Hydra last wrote the configuration here, None if never."""
         path = self.folder / ".hydra" / "config.yaml"
         return path.stat().st_mtime_ns if path.is_file() else None
-
-
-def check_fits(path: Path, parameters: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint of another model or other data before anything is loaded.
-
-    Args:
-        path: The checkpoint.
-        parameters: `state_dict()` of the task that would load it.
-        fingerprint: Of the data that training would go on with.
-
-    Raises:
-        CheckpointError: keys, shapes or data differ; the message says how many and shows the first.
-    """
-    checkpoint = load_checkpoint(path)
-    saved = checkpoint.get("state_dict")
-    if saved is None:
-        raise CheckpointError(f"{path} holds no training state, so no run can go on from it.")
-    if found := differences(saved, parameters):
-        raise CheckpointError(
-            f"{path} is of another model: {found}. "
-            "Compose the model it was trained with (.hydra/config.yaml beside it)."
-        )
-    check_same_data(path, checkpoint.get("hyper_parameters", {}).get("fingerprint", fingerprint), fingerprint)
-
-
-def check_same_data(path: Path, before: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
-    """Refuses a run whose data are not those that are there now.
-
-    Args:
-        path: What it left: a checkpoint, or its folder.
-        before: Fingerprint of its data.
-        fingerprint: Of the data that are there.
-
-    Raises:
-        CheckpointError: they differ.
-    """
-    other = [role for role in ("train", "validation") if before.get(role) != fingerprint.get(role)]
-    if other:
-        raise CheckpointError(
-            f"{path} was trained on other data: {[before.get(role) for role in other]} there, "
-            f"{[fingerprint.get(role) for role in other]} here ({', '.join(other)}). "
-            f"{_quarantined_since(before, fingerprint)}Put the data back, start anew with resume=never, or keep "
-            "both runs with another name=."
-        )
-
-
-def _quarantined_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What `panns verify` between two starts of a run has to do with it."""
-    was, is_now = (fingerprint.get("quarantine", {}).get("clips", 0) for fingerprint in (before, now))
-    if was == is_now:
-        return ""
-    return (
-        f"Its quarantine had {was} clips and has {is_now}: to end this run, set quarantine.csv of the store aside; "
-        "data.max_damaged_clips then replaces what cannot be read. "
-    )

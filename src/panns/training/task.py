@@ -25,6 +25,7 @@ from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
 from panns.training.resampling import resampler
+from panns.training.resuming import take_settings
 
 FULL_SCALE = 32768.0  # of int16; the released code reads its int16 back with 32767, a difference of 3e-4 dB
 
@@ -174,6 +175,10 @@ class TaggingTask(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """No checkpoint of it either."""
         self._stop(self._guard.settle())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Has the optimizer go on with the numbers of this run where they have changed."""
+        take_settings(checkpoint, self.hparams)
 
     def on_train_end(self) -> None:
         """The last step counts too."""
