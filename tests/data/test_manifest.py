@@ -63,6 +63,46 @@ def test_files_of_one_name_and_several_extensions_are_several_clips(tmp_path):
     assert kinds(report) == {"duplicate": 1}
 
 
+def test_labels_that_a_second_row_of_a_clip_loses_are_named(tmp_path):
+    touch(tmp_path, "a.wav")
+    rows = [
+        "path,labels,start,end",
+        "a.wav,dog;cat,,",
+        "a.wav,cat,,",
+        "a.wav,cow;dog;pig,,",
+        "a.wav,x,1,2",
+        "a.wav,x,1,2.0",
+    ]
+    source, report = manifest(tmp_path, "\n".join(rows)), ImportReport()
+    assert [clip.id for clip in source.clips(report)] == ["a", "a_1000"]
+    path = tmp_path / "a.wav"
+    assert [finding.detail for finding in report.findings] == [
+        f"line 3: first seen as {path}, line 2",
+        f"line 4: first seen as {path}, line 2; not stored is cow; pig: list all labels of a clip in one row, "
+        "separated by `;`",
+        f"line 6: first seen as {path}, line 5",
+    ]
+
+
+def test_cuts_that_start_together_are_several_clips(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    rows = ["path,labels,start,end", "a.wav,x,1.5,2", "a.wav,y,1.5,3", "a.wav,y,1.5,", "b.wav,x,1.5,3", "a.wav,x,2,3"]
+    source, report = manifest(tmp_path, "\n".join(rows)), ImportReport()
+    assert [(clip.id, clip.cut, clip.start_ms) for clip in source.clips(report)] == [
+        ("a_1500_2000", (1.5, 2.0), 1500),
+        ("a_1500_3000", (1.5, 3.0), 1500),
+        ("a_1500", (1.5, None), 1500),
+        ("b_1500", (1.5, 3.0), 1500),
+        ("a_2000", (2.0, 3.0), 2000),
+    ]
+    assert kinds(report) == {}
+
+
+def test_empty_column_names_of_a_spreadsheet_are_no_columns_named_twice(tmp_path):
+    touch(tmp_path, "a.wav")
+    assert len(manifest(tmp_path, "path,labels,,\na.wav,dog,,\n").clips(ImportReport())) == 1
+
+
 def test_manifest_with_split_column(tmp_path):
     touch(tmp_path, "a.wav", "b.wav")
     source = manifest(tmp_path, "path,labels,split\na.wav,x,val\nb.wav,x,train\n")
@@ -95,6 +135,10 @@ def test_manifest_with_class_list(tmp_path):
         ("path,labels,start\na.wav,dog,nan\n", "line 2: start 'nan'"),
         ("path,labels,fold,split\na.wav,dog,1,eval\n", "columns `fold` and `split`"),
         ("path,labels\na.wav,\n", "no row has a label"),
+        ("path,labels,split\na.wav,dog,train\na.wav,dog, \n", "line 3: no split given; fill it in, or remove the row"),
+        ("path,labels,fold\na.wav,dog,\n", "line 2: no fold given"),
+        ("path,labels\n\n,dog\n", "line 3: no path given"),
+        ("path,labels,fold,labels\na.wav,dog,1,cat\n", "two columns are named 'labels' in the first line"),
     ],
 )
 def test_bad_manifest_is_named(text, says, tmp_path):

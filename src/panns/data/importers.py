@@ -109,14 +109,18 @@ class ClipList:
         self.clips: list[Clip] = []
         self._classes, self._report = class_index(classes), report
         self._seen: dict[tuple[str, ...], tuple[tuple[int, ...], list[str]]] = {}
-        self._taken: dict[str, str] = {}
+        self._taken: dict[str, tuple[str, Sequence[str]]] = {}
 
-    def is_new(self, clip_id: str, path: str) -> bool:
-        """Take the id for this path, or note a duplicate."""
+    def is_new(self, clip_id: str, path: str, labels: Sequence[str] = (), row: str = "") -> bool:
+        """Take the id for this path, or note a duplicate, with the row that lists it and the labels that it loses."""
         if clip_id in self._taken:
-            self._report.add("duplicate", clip_id, path, f"first seen as {self._taken[clip_id]}")
+            first, known = self._taken[clip_id]
+            detail = f"{row}: first seen as {first}" if row else f"first seen as {first}"
+            if lost := [label for label in labels if label not in known]:
+                detail += f"; not stored is {'; '.join(lost)}: list all labels of a clip in one row, separated by `;`"
+            self._report.add("duplicate", clip_id, path, detail)
             return False
-        self._taken[clip_id] = path
+        self._taken[clip_id] = f"{path}, {row}" if row else path, labels
         return True
 
     def add(self, clip: Clip, labels: Sequence[str]) -> None:

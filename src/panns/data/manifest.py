@@ -79,11 +79,22 @@ class ManifestSource:
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
         if self.manifest.suffix == ".json":
-            return [{"path": item.path, "labels": item.labels} for item in read_ast(self.manifest)]
-        rows = list(read_rows(self.manifest, required=("path", "labels")))
+            items = enumerate(read_ast(self.manifest), start=1)
+            rows = [{"path": item.path, "labels": item.labels, LINE: str(number)} for number, item in items]
+        else:
+            rows = list(read_rows(self.manifest, required=("path", "labels")))
         if "fold" in rows[0] and "split" in rows[0]:
             raise SourceError(f"{self.manifest}: columns `fold` and `split` both name the split; keep one")
+        for row in rows:
+            if empty := [name for name in ("path", "fold", "split") if row.get(name) == ""]:
+                raise SourceError(
+                    f"{self.manifest}, {self._place(row)}: no {empty[0]} given; fill it in, or remove the row"
+                )
         return rows
+
+    def _place(self, row: dict[str, str]) -> str:
+        """Where a row stands in the manifest."""
+        return f"{'clip' if self.manifest.suffix == '.json' else 'line'} {row[LINE]}"
 
     def _split(self, row: dict[str, str]) -> str:
         if "fold" in row:
@@ -100,13 +111,13 @@ class ManifestSource:
         for row in self._rows:
             path = self._path(row)
             cut = self._cut(row)
-            clip_id = self._clip_id(path) + (f"_{round(cut[0] * 1000)}" if cut else "")
+            clip_id, labels = self._clip_id(path) + self._cut_id(path, cut), self._labels[row["labels"]]
             if not Path(path).is_file():
                 report.add("missing", clip_id, path)
-            elif clips.is_new(clip_id, path):
-                start_ms = round(cut[0] * 1000) if cut else 0
+            elif clips.is_new(clip_id, path, labels, self._place(row)):
+                start_ms = _ms(cut[0]) if cut else 0
                 split = self.splits.index(self._split(row))
-                clips.add(Clip(clip_id, path, split, (), start_ms, cut), self._labels[row["labels"]])
+                clips.add(Clip(clip_id, path, split, (), start_ms, cut), labels)
         return clips.clips
 
     def _report_doubtful_labels(self, report: ImportReport) -> None:
@@ -139,6 +150,22 @@ class ManifestSource:
         name = path.lstrip("/") if inside.startswith("..") else inside
         return name if path in self._same_stem else str(Path(name).with_suffix(""))
 
+    @cached_property
+    def _same_start(self) -> set[tuple[str, int]]:
+        """Path and start of cuts that differ from another one in their end alone."""
+        ends: dict[tuple[str, int], set[float | None]] = {}
+        for row in self._rows:
+            if cut := self._cut(row):
+                ends.setdefault((self._path(row), _ms(cut[0])), set()).add(cut[1])
+        return {cut for cut, of_cut in ends.items() if len(of_cut) > 1}
+
+    def _cut_id(self, path: str, cut: tuple[float, float | None] | None) -> str:
+        """What tells the cuts of a file apart: start in ms, and end where only that does."""
+        if cut is None:
+            return ""
+        start, end = _ms(cut[0]), cut[1]
+        return f"_{start}" + (f"_{_ms(end)}" if end is not None and (path, start) in self._same_start else "")
+
     def _cut(self, row: dict[str, str]) -> tuple[float, float | None] | None:
         start, end = row.get("start", ""), row.get("end", "")
         if not start and not end:
@@ -152,3 +179,7 @@ class ManifestSource:
                 f"{self.manifest}, line {row[LINE]}: start {start!r} and end {end!r} must be seconds, 0 <= start < end"
             )
         return cut
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

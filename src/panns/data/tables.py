@@ -26,7 +26,8 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
     Its columns are separated by the one of `DELIMITERS` that makes the required names appear in the first line.
 
     Raises:
-        SourceError: no rows, a column missing, a row with more or fewer fields than the header, or a quote not closed.
+        SourceError: no rows, a column missing or there twice, a row with more or fewer fields than the header, or a
+            quote not closed.
     """
     lines = read_lines(path)
     if not any(line.strip() for line in lines):
@@ -39,6 +40,8 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
         raise SourceError(
             f"{path}: the first line must name the columns, with {', '.join(required)} among them; found {lines[0]!r}"
         )
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise SourceError(f"{path}: two columns are named {twice[0]!r} in the first line; rename or remove one")
     empty, last = True, reader.line_num
     for fields in reader:
         first, last = last + 1, reader.line_num
