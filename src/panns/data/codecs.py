@@ -44,18 +44,19 @@ def num_clipped(samples: np.ndarray) -> int:
     return int(np.count_nonzero((samples == 32767) | (samples <= -32767)))
 
 
-def decode(payload: bytes, codec: int) -> np.ndarray:
+def decode(payload: bytes, codec: int, sample_rate: int | None = None) -> np.ndarray:
     """Payload of a mono clip -> int16 (frames,).
 
     Raises:
-        DecodeError: the bytes cannot be decoded, or hold more than one channel.
+        DecodeError: the bytes cannot be decoded, hold more than one channel, or have a header that gives another
+            sample rate than the one wanted.
     """
     if codec == S16LE:
         if len(payload) % 2:
             raise DecodeError(f"{len(payload)} bytes are not a whole number of 16-bit samples")
         return np.frombuffer(payload, dtype="<i2")
     if codec == SOUNDFILE:
-        return _decode_soundfile(payload)
+        return _decode_soundfile(payload, sample_rate)
     if codec not in _MINIAUDIO:
         raise DecodeError(f"codec number {codec} is not known to this version: the store was made by a newer one")
     try:
@@ -63,16 +64,18 @@ def decode(payload: bytes, codec: int) -> np.ndarray:
     except miniaudio.MiniaudioError as error:
         raise DecodeError(f"not readable as {CODECS[codec]} ({error})") from error
     _check_mono(decoded.nchannels)
+    _check_rate(decoded.sample_rate, sample_rate)
     return np.frombuffer(decoded.samples, dtype=np.int16)
 
 
-def _decode_soundfile(payload: bytes) -> np.ndarray:
+def _decode_soundfile(payload: bytes, sample_rate: int | None) -> np.ndarray:
     # As float: libsndfile does not scale a float file that is read as int16, all samples would become 0 or 1.
     try:
-        waveform, _ = soundfile.read(io.BytesIO(payload), dtype="float32", always_2d=True)
+        waveform, rate = soundfile.read(io.BytesIO(payload), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise DecodeError(f"not readable by soundfile ({error})") from error
     _check_mono(waveform.shape[1])
+    _check_rate(rate, sample_rate)
     if not np.isfinite(waveform).all():
         raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(waveform))} samples are NaN or infinite")
     return to_int16(waveform[:, 0])
@@ -81,6 +84,25 @@ def _decode_soundfile(payload: bytes) -> np.ndarray:
 def _check_mono(num_channels: int) -> None:
     if num_channels != 1:
         raise DecodeError(f"{num_channels} channels where one is expected")
+
+
+def _check_rate(rate: int, wanted: int | None) -> None:
+    if wanted is not None and rate != wanted:
+        raise DecodeError(f"{rate} Hz in its header where meta.json of the store says {wanted} Hz")
+
+
+def header_rate(audio: bytes) -> int | None:
+    """The sample rate in the header of an audio file, in Hz; None for bytes without one.
+
+    Args:
+        audio: the file from its beginning; of a WAV file the header is enough.
+    """
+    if audio[:4] == b"RIFF" and audio[8:12] == b"WAVE" and (chunk := audio.find(b"fmt ", 12)) > 0:
+        return int.from_bytes(audio[chunk + 12 : chunk + 16], "little")
+    try:
+        return int(soundfile.info(io.BytesIO(audio)).samplerate)
+    except soundfile.SoundFileError:
+        return None
 
 
 def encode_flac(samples: np.ndarray, sample_rate: int) -> bytes:

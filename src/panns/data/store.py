@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 from zlib_ng import zlib_ng
 
-from panns.data.codecs import S16LE, DecodeError, decode
+from panns.data.codecs import S16LE, DecodeError, decode, header_rate
 from panns.data.index import changed_columns, load_columns
 from panns.data.labels import ClassLabel
 from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
 
 ROWS_AT_ONCE = 65536  # of columns gathered: all ids of AudioSet as Python objects would take 200 MB
+CLIPS_FOR_RATE = 8  # whose headers are compared with the rate of the store
+WAV_HEADER_READ = 4096  # bytes before the samples: as much as headers with tags have
 MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
 MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
 
@@ -106,6 +108,7 @@ class ClipStore:
         else:
             store = cls._open_folder(Path(root))
             store._check_index()
+            store.check_rate(np.arange(len(store)))
         store._check_expected(sample_rate, num_classes)
         return store
 
@@ -240,12 +243,39 @@ class ClipStore:
     def decode(self, row: int, payload: bytes) -> np.ndarray:
         """Samples of one clip from its bytes -> int16 (frames,)."""
         try:
-            samples = decode(payload, int(self.codec[row]))
+            samples = decode(payload, int(self.codec[row]), self.sample_rate)
         except DecodeError as error:
             raise self._clip_error(row, str(error)) from error
         if len(samples) != self.frames[row]:
             raise self._clip_error(row, f"{len(samples)} samples where the index has {self.frames[row]}")
         return samples
+
+    def check_rate(self, rows: np.ndarray) -> None:
+        """Refuse a store whose rate is none of those in the headers of its audio, looking at a few of the clips.
+
+        Raises:
+            StoreError: meta.json is wrong; one clip of another rate shows when it is read.
+        """
+        rates = {self._header_rate(int(row)) for row in rows[:: max(1, len(rows) // CLIPS_FOR_RATE)]} - {None}
+        self._open_file.cache_clear()  # a file is checked again when it is opened to train on
+        if rates and self.sample_rate not in rates:
+            raise StoreError(
+                f"{self.place}/meta.json says {self.sample_rate} Hz, and the headers of its audio "
+                f"{', '.join(map(str, rates))} Hz: put the right sample_rate there, or make the store anew"
+            )
+
+    def _header_rate(self, row: int) -> int | None:
+        """Sample rate in the header of a clip's audio file; None where there is none, or it cannot be read."""
+        try:
+            if self.codec[row] != S16LE:
+                return header_rate(self._payload(row))
+            end = int(self.offset[row])  # of the header of a WAV file: what the index has are the samples after it
+            begin = max(0, end - WAV_HEADER_READ)
+            with self._file_of(row) as file:
+                before = os.pread(file.descriptor, end - begin, begin)
+        except StoreError:
+            return None
+        return header_rate(before[max(0, before.rfind(b"RIFF")) :])
 
     def prefetch(self, rows: np.ndarray) -> None:
         """Say which clips are read next; only a store at a URL has use for it."""

@@ -84,7 +84,10 @@ def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:
 def _of_same_model(state: Mapping[str, Tensor], model: AudioTagger, weights: Weights) -> dict[str, Tensor]:
     wanted = model.state_dict()
     if found := differences(state, wanted, but=weights.classifiers):
-        raise CheckpointError(f"{weights.path} ({weights.source}) is of another model: {found}.")
+        raise CheckpointError(
+            f"{weights.path} ({weights.source}) is of another model: {found}. "
+            "Compose the model it was trained with (.hydra/config.yaml beside it)."
+        )
     return {name: value for name, value in state.items() if value.shape == wanted[name].shape}
 
 

@@ -1,17 +1,22 @@
 """`panns verify` against every way in which files and index can be damaged."""
 
 import shutil
+import zlib
 
 import numpy as np
 import pytest
 import soundfile
 
 from panns.data import AudioSetDataModule
+from panns.data.audioset import AudioSetSource
+from panns.data.codecs import FLAC, encode_flac
+from panns.data.forms.folder import AudioFolder
+from panns.data.index import load_columns, write_index
 from panns.data.manifest import ManifestSource
-from panns.data.packing import index
+from panns.data.packing import index, pack
 from panns.data.quarantine import read_quarantine
 from panns.data.store import ClipStore
-from panns.data.store_files import StoreError
+from panns.data.store_files import StoreError, read_meta
 from panns.data.verification.checksums import read_checksums
 from verifying import SILENT, check, damaged, flip, found, ids_in
 
@@ -166,3 +171,48 @@ def test_a_disk_that_is_not_in_place_is_no_reason_for_a_quarantine(store):
     with pytest.raises(StoreError, match=r"none of its 5 files is there, as .*00000\.tar; is the disk in place\?"):
         check(store)
     assert not (store / "quarantine.csv").exists()
+
+
+@pytest.mark.parametrize("codec", ["flac", "pcm"])
+def test_a_wrong_rate_in_meta_json_is_no_damage_of_the_clips(codec, lists, tmp_path):
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    for number in range(12):
+        soundfile.write(audio / f"Y-_eval{number:05d}.wav", np.arange(2000, dtype=np.int16), 8000)
+    source = AudioSetSource(lists[1:], AudioFolder(audio))
+    store = tmp_path / "store"
+    pack(source, store, sample_rate=8000, clip_seconds=0.25, codec=codec, jobs=1, show_progress=False)
+    assert check(store, everything=True).is_whole
+    meta = (store / "meta.json").read_text()
+    (store / "meta.json").write_text(meta.replace('"sample_rate": 8000', '"sample_rate": 16000'))
+    says = r"meta\.json says 16000 Hz, and the headers of its audio 8000 Hz: put the right sample_rate there"
+    with pytest.raises(StoreError, match=says):
+        check(store)
+    with pytest.raises(StoreError, match=says):
+        ClipStore.open(store)
+    assert read_quarantine(store) == {}
+    (store / "meta.json").write_text(meta)
+    assert check(store, everything=True).is_whole
+
+
+def test_one_clip_of_another_rate_is_damaged(store):
+    """Its bytes are those that were indexed, so that only the header tells."""
+    opened = ClipStore.open(store)
+    other = encode_flac(np.arange(2000, dtype=np.int16), 4000)
+    (store / "other.flac").write_bytes(other)
+    row, columns = 13, {name: np.array(column) for name, column in load_columns(store).items()}
+    columns["path"] = np.append(columns["path"], np.array([b"other.flac"], dtype=columns["path"].dtype))
+    columns["file_bytes"] = np.append(columns["file_bytes"], len(other))
+    for name, value in (
+        ("file", 5),
+        ("offset", 0),
+        ("nbytes", len(other)),
+        ("frames", 2000),
+        ("codec", FLAC),
+        ("crc32", zlib.crc32(other)),
+    ):
+        columns[name][row] = value
+    write_index(store, columns, read_meta(store))
+    result = check(store, everything=True)
+    assert damaged(result) == {opened.id[row].decode(): "damaged"}
+    assert result.damaged[row][1] == "4000 Hz in its header where meta.json of the store says 8000 Hz"

@@ -79,6 +79,7 @@ def verify(
     for row, words in bad_rows(store).items():
         result.note(row, "bad_row", words)
     usable = result.whole
+    store.check_rate(np.flatnonzero(usable))
     out.mkdir(parents=True, exist_ok=True)
     check = partial(_check, result, ClipChecker(root, identity, first_crc32), jobs or num_cores(), show_progress)
     check(_first_choice(result, np.flatnonzero(usable), previous, sample, seed), out / "round1.jsonl")
