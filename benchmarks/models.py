@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5, help="turns that count (default: %(default)s)")
-    parser.add_argument("--examples", type=int, default=8, help="of a training step (default: %(default)s)")
+    parser.add_argument("--examples", type=int, default=32, help="a training step has (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=16, help="heard at inference (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="time the training step with torch.compile too")
     args = parser.parse_args()
