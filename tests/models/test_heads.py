@@ -72,3 +72,16 @@ def test_upsampling_repeats_then_holds_the_last_frame():
     assert upsample_frames(frames, 3, 8)[0, :, 0].tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
     assert upsample_frames(frames, 3, 5)[0, :, 0].tolist() == [1, 1, 1, 2, 2]
     assert upsample_frames(frames, 1, 2)[0, :, 0].tolist() == [1, 2]
+
+
+def test_further_layers_stand_between_embedding_and_logits():
+    torch.manual_seed(0)
+    head, x = ClipHead(8, num_classes=3, embedding_dim=6, classifier_layers=3).eval(), torch.randn(2, 8, 5)
+    one_layer = ClipHead(8, num_classes=3, embedding_dim=6).eval()
+    assert not one_layer.load_state_dict(head.state_dict(), strict=False).missing_keys
+    output = head(x)
+    torch.testing.assert_close(output.embedding, one_layer(x).embedding)
+    first, second, last = head.after_embedding
+    expected = last(torch.relu(second(torch.relu(first(output.embedding)))))
+    torch.testing.assert_close(output.clip_logits, expected)
+    assert one_layer.after_embedding == [one_layer.classifier]

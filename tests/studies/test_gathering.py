@@ -93,3 +93,14 @@ def test_an_override_that_makes_two_rows_one_is_refused(tmp_path):
     same = {label: replace(row, overrides=()) for label, row in study.rows.items()}
     with pytest.raises(GatheringError, match=r"'32 bins' and '64 bins' of mel_bins_demo have one configuration"):
         gather(replace(study, rows=same), [])
+
+
+@pytest.mark.parametrize("drawn", ["+data.fold=${seed}", "data.validation_splits=[fold${seed}]"])
+def test_each_seed_may_have_a_fold_of_its_own(one, tmp_path, drawn):
+    for seed in (0, 1):
+        own = {role: FINGERPRINT | {"id_hash": f"{role} {seed}", "clips": seed} for role in ("train", "validation")}
+        one(seed, drawn, fingerprint=own)
+    row = gathered(tmp_path, drawn)
+    assert (len(row.averaged), row.differing) == (2, ())
+    one(2, drawn, fingerprint={"train": FINGERPRINT, "validation": FINGERPRINT | {"sample_rate": 8000}})
+    assert len(gathered(tmp_path, drawn).differing) == 1

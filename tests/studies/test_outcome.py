@@ -1,7 +1,10 @@
 """What a study comes to, beside the same from scikit-learn and SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from omegaconf import open_dict
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
@@ -94,3 +97,32 @@ def test_the_paper_is_comparable_on_all_classes_of_the_evaluation_set_alone(tmp_
         assert first.comparable
         assert not second.comparable
         assert not third.comparable
+
+
+def test_folds_are_compared_one_by_one(made, tmp_path):
+    """Each seed is scored on clips of its own, and both rows of a seed on the same."""
+    jobs = {(job.row.label, job.seed): job for job in made.study.jobs()}
+    values = {}
+    for seed in (0, 1, 2):
+        for label in ("32 bins", "64 bins"):
+            scores, targets = scored(np.random.default_rng(seed), quality=1.0 + (label == "64 bins") + seed / 10)
+            fold = FINGERPRINT | {"id_hash": f"fold {seed}"}
+            data = {"train": FINGERPRINT, "validation": fold}
+            values[label, seed] = average_precision_score(targets, scores)
+            made_run(tmp_path, folds(jobs[label, seed].cfg), scores, targets, fingerprint=data)
+    study = replace(made.study, overrides=("+data.fold=${seed}",))
+    outcome = conclude(study, gather(study, find_runs(tmp_path)[0]), 50)
+    (row, against), *_ = outcome.compared
+    by_hand = stats.ttest_rel(*([values[label, seed] for seed in (0, 1, 2)] for label in ("32 bins", "64 bins")))
+    assert row.label == "32 bins"
+    assert against.over_seeds.p == pytest.approx(by_hand.pvalue)
+    assert (against.over_seeds.low, against.over_seeds.high) == pytest.approx(tuple(by_hand.confidence_interval(0.95)))
+    assert against.over_clips is None
+    assert "each seed has clips of its own" in against.why_not
+
+
+def folds(cfg):
+    copied = cfg.copy()
+    with open_dict(copied):
+        copied.data.fold = "${seed}"
+    return copied

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from panns.studies.statistics import false_discovery, percentile_interval, t_interval, welch_interval
+from panns.studies.statistics import (
+    false_discovery,
+    paired_interval,
+    percentile_interval,
+    t_interval,
+    welch_interval,
+)
 
 
 def test_interval_of_three_seeds_by_hand():
@@ -72,3 +78,14 @@ def test_false_discoveries_are_as_few_as_promised():
         found = false_discovery(2 * stats.norm.sf(np.abs(rng.normal(3.0 * effect)))) <= 0.05
         shares.append((found & ~effect).sum() / max(found.sum(), 1))
     assert 0.02 < np.mean(shares) < 0.05
+
+
+def test_folds_are_pairs():
+    mine, theirs = [0.90, 0.85, 0.95, 0.80], [0.88, 0.84, 0.91, 0.79]
+    known = paired_interval([a - b for a, b in zip(mine, theirs, strict=True)])
+    test = stats.ttest_rel(mine, theirs)
+    assert known.value == pytest.approx(0.02)
+    assert (known.low, known.high) == pytest.approx(tuple(test.confidence_interval(0.95)))
+    assert known.p == pytest.approx(test.pvalue)
+    assert paired_interval([0.1]).low is None
+    assert paired_interval([0.1, 0.1]).low is None

@@ -63,6 +63,7 @@ def configured(lr_batch_size=None, batch_size=32, **optimizer):
         (configured(_target_="torch.optim.SGD"), r"optimizer\._target_ torch\.optim\.Adam there"),
         (configured(betas=0.9), r"optimizer\.betas \[0\.9, 0\.999\] there, 0\.9 here"),
         (configured(foreach=True), r"optimizer\.foreach left out there, True here"),
+        (configured() | {"task": {"freeze": "embedding"}}, r"task\.freeze left out there, embedding here"),
         (configured() | {"scheduler": {"_target_": "x.Y"}}, r"scheduler\._target_ .* there, x\.Y here"),
     ],
 )

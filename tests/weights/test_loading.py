@@ -216,3 +216,21 @@ def test_released_is_fetched(leenet, released, server, tmp_path, monkeypatch):
     assert torch.equal(model.head.classifier.weight, leenet["fc_audioset.weight"])
     with pytest.raises(ValueError, match="No weights were released for cnn14_mel32, only for"):
         create_model("cnn14_mel32", checkpoint="released")
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_further_layers_behind_the_embedding_are_new_and_so_is_their_classifier(ours, leenet, tmp_path):
+    if ours:
+        trained = checkpoint(tmp_path / "a.ckpt")
+        name, options, path = "cnn10", TINY | {"num_classes": 3}, tmp_path / "a.ckpt"
+    else:
+        trained, name, options = create_model("leenet11"), "leenet11", {}
+        path = saved(tmp_path / "a.pth", leenet)
+        load_weights(trained, read_weights(path))
+    model = create_model(name, **options, **{"head.classifier_layers": 3})
+    model.classes, before = list(trained.classes) or NAMES, [w.clone() for w in model.head.classifier.parameters()]
+    loaded = load_weights(model, read_weights(path))
+    assert "classifier: fresh, behind further layers that are not in the file" in str(loaded)
+    assert {name.rpartition(".")[0] for name in loaded.fresh} == {"head.hidden.0", "head.hidden.1", "head.classifier"}
+    assert all(torch.equal(*pair) for pair in zip(before, model.head.classifier.parameters(), strict=True))
+    assert torch.equal(model.head.fc.weight, trained.head.fc.weight)

@@ -39,8 +39,8 @@ def model_size(model: AudioTagger, seconds: float = 10.0) -> Size:
 
 
 def num_parameters(model: nn.Module) -> int:
-    """Trainable numbers, the ones in use; the paper's counts hold `DEAD_PARAMETERS` too."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Learned numbers, the ones in use, frozen or not; the paper's counts hold `DEAD_PARAMETERS` too."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def multiply_accumulates(model: AudioTagger, seconds: float = 10.0) -> int:

@@ -31,7 +31,7 @@ class TaggingOutput(NamedTuple):
 
 
 class ClipHead(nn.Module):
-    """(B, D, T) -> TaggingOutput: maximum plus mean over time, a hidden layer, logits.
+    """(B, D, T) -> TaggingOutput: maximum plus mean over time, the embedding's layer, logits.
 
     The head of the paper's systems. The released code also drops out the returned embedding, though not what its
     classifier reads; here the embedding is returned as it is.
@@ -40,28 +40,45 @@ class ClipHead(nn.Module):
         in_features: D, from the backbone.
         num_classes: K.
         embedding_dim: E; None for D.
-        dropout: In front of the hidden layer.
+        dropout: In front of the embedding's layer.
+        classifier_layers: From the embedding to the logits; all but the last are as wide as the embedding, with ReLU.
+            More than 1 serve new classes on an embedding that is kept (the paper's Freeze_L3 has 3).
 
     Raises:
-        ValueError: If embedding_dim is not above 0.
+        ValueError: If embedding_dim or classifier_layers is not above 0.
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, embedding_dim: int | None = None, dropout: float = 0.5
+        self,
+        in_features: int,
+        num_classes: int,
+        embedding_dim: int | None = None,
+        dropout: float = 0.5,
+        classifier_layers: int = 1,
     ) -> None:
         super().__init__()
-        require_positive("head", embedding_dim=embedding_dim)
+        require_positive("head", embedding_dim=embedding_dim, classifier_layers=classifier_layers)
         self.embedding_dim = embedding_dim or in_features
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
+        self.hidden = nn.ModuleList(
+            nn.Linear(self.embedding_dim, self.embedding_dim) for _ in range(classifier_layers - 1)
+        )
         self.classifier = nn.Linear(self.embedding_dim, num_classes)
         self.apply(init_weights)
+
+    @property
+    def after_embedding(self) -> list[nn.Module]:
+        """The layers from the embedding to the logits."""
+        return [*self.hidden, self.classifier]
 
     def forward(self, x: Tensor) -> TaggingOutput:
         with no_autocast(x.device.type):
             x = x.float()
-            embedding = F.relu(self.fc(self.dropout(x.amax(dim=2) + x.mean(dim=2))))
-            return TaggingOutput(self.classifier(embedding), embedding, None)
+            y = embedding = F.relu(self.fc(self.dropout(x.amax(dim=2) + x.mean(dim=2))))
+            for layer in self.hidden:
+                y = F.relu(layer(y))
+            return TaggingOutput(self.classifier(y), embedding, None)
 
 
 class FrameHead(nn.Module):
@@ -101,6 +118,11 @@ class FrameHead(nn.Module):
         self.classifier = nn.Conv1d(self.embedding_dim, num_classes, 1)
         self.attention = nn.Conv1d(self.embedding_dim, num_classes, 1) if aggregation == "attention" else None
         self.apply(init_weights)
+
+    @property
+    def after_embedding(self) -> list[nn.Module]:
+        """The layers from the frames' embeddings to the logits."""
+        return [self.classifier] if self.attention is None else [self.classifier, self.attention]
 
     def forward(self, x: Tensor) -> TaggingOutput:
         with no_autocast(x.device.type):

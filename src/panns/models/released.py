@@ -20,6 +20,9 @@ from panns.models.released_names import (
 from panns.models.tagger import AudioTagger
 
 CLASSIFIERS = ("head.classifier.", "head.attention.")
+ADDED = (
+    "head.hidden."  # layers for new classes, which a file need not have: they stay as initialised, as their classifier
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def recognise(state: Mapping[str, Tensor]) -> str:
 def convert_released(state: Mapping[str, Tensor], model: AudioTagger) -> tuple[dict[str, Tensor], ReleasedReport]:
     """Released state dict -> state dict of the model, and what was left out.
 
-    Where the number of classes differs, the classifier is left out.
+    Where the number of classes differs, or the model has further layers in front of it, the classifier is left out.
 
     Raises:
         ValueError: If a released name is unknown to the model, or one of the model's is missing or has another shape.
@@ -59,14 +62,15 @@ def convert_released(state: Mapping[str, Tensor], model: AudioTagger) -> tuple[d
     targets = model.state_dict()
     rules = _rules(model)
     weights: dict[str, Tensor] = {}
-    dropped, fresh = [], []
+    added = [name for name in targets if name.startswith(ADDED)]
+    dropped, fresh = [], added.copy()
     for name, value in state.items():
         ours = _rename(name, rules, source)
         if ours is None:
             dropped.append(name)
         elif ours not in targets:
             raise ValueError(f"these are the weights of {source}: this model has no place for {name}.")
-        elif ours.startswith(CLASSIFIERS) and value.shape[0] != targets[ours].shape[0]:
+        elif ours.startswith(CLASSIFIERS) and (added or value.shape[0] != targets[ours].shape[0]):
             fresh.append(ours)
         else:
             weights[ours] = _fitted(name, value, targets[ours], source)

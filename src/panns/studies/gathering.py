@@ -13,6 +13,8 @@ from panns.training.run import config_hash
 MISSING = "missing"
 BY_SEED = "${seed}"
 DRAWN = {  # key of `data` that may follow the seed: the roles whose clips it then draws anew
+    "fold": ("train", "validation"),
+    "validation_splits": ("train", "validation"),
     "fraction_seed": ("train",),
     "holdout_seed": ("train", "validation"),
 }
@@ -134,7 +136,7 @@ def _drawn_anew(cfg: DictConfig) -> set[str]:
     """Roles whose clips depend on the seed."""
     data = OmegaConf.to_container(cfg.data, resolve=False)
     assert isinstance(data, dict)
-    return {role for key, roles in DRAWN.items() if data.get(key) == BY_SEED for role in roles}
+    return {role for key, roles in DRAWN.items() if BY_SEED in str(data.get(key)) for role in roles}
 
 
 def _facts(fingerprint: Mapping[str, Any], drawn_anew: set[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from panns.studies.gathering import RowRuns, scored_data
 from panns.studies.paper import comparable, on_audioset
 from panns.studies.resampling import Resampled, Resampler, ResamplingError
 from panns.studies.runs import FoundRun
-from panns.studies.statistics import Interval, false_discovery, t_interval, welch_interval
+from panns.studies.statistics import Interval, false_discovery, paired_interval, t_interval, welch_interval
 from panns.studies.study import Study
 
 SCORES = ("mAP", "mAUC", "d_prime", "accuracy")
@@ -26,7 +26,8 @@ class Against:
     """A row against the reference.
 
     Attributes:
-        over_seeds: Difference of the means over seeds; None where both were scored on different clips.
+        over_seeds: Difference of the means over seeds; None where both were scored on different clips. Where each
+            seed has clips of its own, as each fold has, the mean of the differences of common seeds.
         over_clips: By resampling the clips of the runs with common seeds; None where that cannot be done.
         why_not: What kept from one or both; empty where nothing did.
     """
@@ -153,9 +154,8 @@ def _means(runs: Sequence[FoundRun]) -> dict[str, Interval]:
 
 
 def _compare(row: Sequence[FoundRun], reference: Sequence[FoundRun], metric: str, resampler: Resampler) -> Against:
-    hashes = {scored_data(run).get("id_hash") for run in (*row, *reference)}
-    if len(hashes) > 1:
-        return Against(None, None, "the runs were scored on different clips")
+    if len({_clips(run) for run in (*row, *reference)}) > 1:
+        return _compare_by_folds(row, reference, metric)
     scores = [[value for run in runs if (value := run.score(metric)) is not None] for runs in (row, reference)]
     over_seeds = welch_interval(*scores) if all(scores) else None
     common = sorted({run.seed for run in row} & {run.seed for run in reference})
@@ -167,6 +167,22 @@ def _compare(row: Sequence[FoundRun], reference: Sequence[FoundRun], metric: str
     except ResamplingError as error:
         return Against(over_seeds, None, str(error))
     return Against(over_seeds, gain([one.scores for one in mine], [one.scores for one in theirs], mine[0].positives))
+
+
+def _compare_by_folds(row: Sequence[FoundRun], reference: Sequence[FoundRun], metric: str) -> Against:
+    """Where not all runs have the same clips: pairs of runs of a seed, which have to have the same."""
+    theirs = {run.seed: run for run in reference}
+    pairs = [(run, theirs[run.seed]) for run in row if run.seed in theirs]
+    if not pairs or any(_clips(mine) != _clips(other) for mine, other in pairs):
+        return Against(None, None, "the runs were scored on different clips")
+    scores = [(mine.score(metric), other.score(metric)) for mine, other in pairs]
+    differences = [mine - other for mine, other in scores if mine is not None and other is not None]
+    why_not = "each seed has clips of its own to be scored on, so that runs are compared fold by fold"
+    return Against(paired_interval(differences) if differences else None, None, why_not)
+
+
+def _clips(run: FoundRun) -> str | None:
+    return scored_data(run).get("id_hash")
 
 
 def _check_same_clips(resampled: Sequence[Resampled]) -> None:

@@ -59,6 +59,14 @@ def welch_interval(values: Sequence[float], reference: Sequence[float]) -> Inter
     return Interval(difference, float(low), float(high), float(test.pvalue))
 
 
+def paired_interval(differences: Sequence[float]) -> Interval:
+    """The mean difference over folds, on each of which both were scored; Student's interval and p of paired values."""
+    mean = t_interval(differences)
+    if mean.low is None or not np.ptp(differences):
+        return Interval(mean.value)
+    return Interval(mean.value, mean.low, mean.high, float(stats.ttest_1samp(differences, 0.0).pvalue))
+
+
 def percentile_interval(value: float, resampled: ArrayLike) -> Interval:
     """A value with the interval and the p that its resamples, (R,), give it; p is never below 2 / (R + 1)."""
     resampled = np.asarray(resampled)

@@ -79,6 +79,9 @@ def facts(
             f"({size.multi_adds / 1e9:.2f} G multi-adds in the paper's count), {model.sample_rate} Hz",
         ),
     ]
+    if task.freeze:
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        rows.append(("trained", f"{trained:,} parameters, behind the embedding (task.freeze={task.freeze})"))
     if store.sample_rate != model.sample_rate:
         how = f"task.resample={cfg.task.resample}"
         rates = f"clips of {store.sample_rate} Hz are resampled to the {model.sample_rate} Hz of the model"

@@ -83,11 +83,11 @@ def _has_configuration(*hyper_parameters: Mapping[str, Any]) -> bool:
 
 
 def _steps(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """How weights are changed, with the learning rate as it is scaled by the batch."""
-    optimizer = dict(cfg["optimizer"])
-    if meant_for := (cfg.get("task") or {}).get("lr_batch_size"):
+    """Which weights are changed and how, with the learning rate as it is scaled by the batch."""
+    optimizer, task = dict(cfg["optimizer"]), cfg.get("task") or {}
+    if meant_for := task.get("lr_batch_size"):
         optimizer["lr"] = optimizer["lr"] * (cfg["data"]["batch_size"] / meant_for)
-    return {"optimizer": optimizer, "scheduler": cfg.get("scheduler")}
+    return {"optimizer": optimizer, "scheduler": cfg.get("scheduler"), "task": {"freeze": task.get("freeze")}}
 
 
 def _is_number_of_optimizer(key: str, values: tuple[Any, Any]) -> bool:

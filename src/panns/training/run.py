@@ -58,7 +58,7 @@ MACHINE = {  # how and where a run is computed and told, not what
     ),
 }
 # A key that a later version adds: the value with which it changes nothing. A run with it keeps the name it always had.
-LATER: dict[str, Any] = {"task.lr_batch_size": None}
+LATER: dict[str, Any] = {"task.lr_batch_size": None, "task.freeze": None, "model.head.classifier_layers": 1}
 RESULTS = "metrics.json"
 
 

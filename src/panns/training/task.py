@@ -53,6 +53,8 @@ class TaggingTask(pl.LightningModule):
         resample: "sinc" band-limits first. "decimate" keeps every n-th sample, aliases and all, as the released 16 and
             8 kHz systems did.
         compile: torch.compile of the network's body; see `panns.models.compiling`.
+        freeze: "embedding" keeps the network up to its embedding as it is, weights, batch norms and all, and trains
+            only what comes behind it: the paper's Freeze_L1, and with `head.classifier_layers=3` its Freeze_L3.
         seed: Of dropout and augmentation.
         hyper_parameters: The run's plain configuration, kept in every checkpoint.
     """
@@ -73,6 +75,7 @@ class TaggingTask(pl.LightningModule):
         lr_batch_size: int | None = None,
         resample: Literal["sinc", "decimate"] = "sinc",
         compile: bool = False,
+        freeze: Literal["embedding"] | None = None,
         seed: int = 0,
         hyper_parameters: dict[str, Any] | None = None,
     ) -> None:
@@ -89,6 +92,10 @@ class TaggingTask(pl.LightningModule):
         self.metrics = TaggingMetrics(len(self.classes), class_counts=class_counts, single_label=single_label)
         if prior_bias:
             start_at_prior(model, class_counts)
+        self.freeze = freeze
+        if freeze is not None:
+            freeze_embedding(model, freeze)
+            self.train()  # Lightning takes the modes that it finds
         self.compiled = compile
         if compile:
             compile_body(model)
@@ -111,6 +118,15 @@ class TaggingTask(pl.LightningModule):
     def forward(self, waveform: Tensor) -> TaggingOutput:
         """(B, L) float at the model's rate -> TaggingOutput."""
         return self.model(waveform)
+
+    def train(self, mode: bool = True) -> "TaggingTask":
+        """As always, but for what is frozen, which stays as in evaluation."""
+        super().train(mode)
+        if self.freeze:
+            self.model.eval()
+            for layer in self.model.head.after_embedding:
+                layer.train(mode)
+        return self
 
     def configure_model(self) -> None:
         """Readies the network for several devices; called by the trainer before weights are restored.
@@ -224,7 +240,7 @@ class TaggingTask(pl.LightningModule):
             ValueError: the optimizer does not take its settings.
         """
         try:
-            optimizer = self.make_optimizer(self.parameters())
+            optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
         except (ValueError, TypeError) as error:
             raise ValueError(f"optimizer: {error}. See its settings in conf/optimizer.") from error
         for group in optimizer.param_groups if self.lr_batch_size else ():
@@ -259,6 +275,19 @@ class TaggingTask(pl.LightningModule):
             f"before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
             "trainer.precision=32-true."
         )
+
+
+def freeze_embedding(model: AudioTagger, what: str) -> None:
+    """Leaves only the layers behind the embedding to be trained.
+
+    Raises:
+        ValueError: something else is to be frozen.
+    """
+    if what != "embedding":
+        raise ValueError(f"task.freeze={what!r}: choose 'embedding', or null to train all of the network.")
+    model.requires_grad_(False)
+    for layer in model.head.after_embedding:
+        layer.requires_grad_(True)
 
 
 def start_at_prior(model: AudioTagger, class_counts: Tensor | None) -> None:

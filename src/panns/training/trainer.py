@@ -16,6 +16,8 @@ NOISE = (  # said by Lightning about what is meant so here, or about its own ins
     r"The number of training batches .* is smaller than the logging interval",
     r"The '\w+_dataloader' does not have many workers",
     r"Checkpoint directory .* exists and is not empty",
+    r"Found \d+ module\(s\) in eval mode at the start of training",  # task.freeze
+    r"The dirpath has changed from",  # resume=CHECKPOINT in a folder of its own
     r".*your dataloader is not resumable",  # its position lies in the state of the datamodule
     r"It is recommended to use `self.log\('(val/|test/|step').*sync_dist=True",  # scores are those of all ranks already
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from panns.models import AudioTagger
-from panns.models.released import convert_released, recognise
+from panns.models.released import ADDED, convert_released, recognise
 from panns.weights.catalog import released_files
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
@@ -35,9 +35,11 @@ class Loaded:
 def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
     """Loads weights into a model of the same architecture.
 
-    The classifier goes by class names where the model (`model.classes`) and the file have them: rows are taken in the
-    model's order, and if the file lacks one of the classes, all of the classifier stays as initialised. Without names
-    the numbers of classes have to agree. A model that has no class names takes over the file's with its classifier.
+    Further layers of the model behind the embedding, which the file lacks, stay as initialised, and so does the
+    classifier then. Else the classifier goes by class names where the model (`model.classes`) and the file have them:
+    rows are taken in the model's order, and if the file lacks one of the classes, all of the classifier stays as
+    initialised. Without names the numbers of classes have to agree. A model that has no class names takes over the
+    file's with its classifier.
 
     Raises:
         CheckpointError: the weights are of another model; says which.
@@ -69,6 +71,8 @@ def _right_model(released: Mapping[str, Tensor]) -> str:
 def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:
     """-> the rows of the file's classifier that the model's starts from, in its order; none if it stays fresh."""
     every, count = list(range(weights.num_classes)), model.num_classes
+    if _added(model, weights.state):
+        return [], "fresh, behind further layers that are not in the file"
     if not (model.classes and weights.classes):
         if count == weights.num_classes:
             return every, f"all {count} classes"
@@ -81,8 +85,14 @@ def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:
     return rows, f"all {count} classes" if rows == every else f"the rows of the {count} classes wanted, by name"
 
 
+def _added(model: AudioTagger, state: Mapping[str, Tensor]) -> set[str]:
+    """Names of the layers behind the embedding that the model has and the file has not."""
+    return {name for name in model.state_dict() if name.startswith(ADDED) and name not in state}
+
+
 def _of_same_model(state: Mapping[str, Tensor], model: AudioTagger, weights: Weights) -> dict[str, Tensor]:
-    wanted = model.state_dict()
+    added = _added(model, state)
+    wanted = {name: value for name, value in model.state_dict().items() if name not in added}
     if found := differences(state, wanted, but=weights.classifiers):
         raise CheckpointError(
             f"{weights.path} ({weights.source}) is of another model: {found}. "
