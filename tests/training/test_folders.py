@@ -1,9 +1,11 @@
 """Runs that have no place to lie, or that of another run, are told so in one line."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from panns.training import folders
 from panns.training.folders import check_configuration, check_writable
+from panns.training.run import FORMER, Run
 from runs import config, start
 
 
@@ -47,9 +49,25 @@ def test_the_folder_of_another_configuration_is_refused_and_stays_as_it_is(tones
         assert contents(folder) == before
     done = start(tones, folder, *train_here, "data.num_threads=1")  # how it is computed is no other configuration
     assert done.returncode == 0, done.stderr
+    before = contents(folder)
     done = start(tones, folder, "data.max_epochs=2", "model.frontend.n_mels=32", "resume=never")
     assert done.returncode == 0, done.stderr
     assert len(list(folder.glob("before-*/checkpoints/last.ckpt"))) == 1
+    (former,) = folder.glob("before-*/.hydra/config.yaml")
+    assert former.read_bytes() == before[".hydra/config.yaml"]
+    assert not (folder / FORMER).exists()
+
+
+def test_the_folder_of_a_run_under_way_is_refused_before_anything_is_written(tmp_path):
+    cfg = config("seed=2")
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(config("seed=1"), tmp_path / ".hydra" / "config.yaml")
+    (tmp_path / "notes.txt").write_text("else a run that came to nothing takes its folder away")
+    for more in ("resume=auto", "resume=never"):
+        check_configuration(tmp_path, cfg)  # nothing was left by what started here
+        with Run(tmp_path), pytest.raises(SystemExit, match="seed 1 there, 2 here"):
+            check_configuration(tmp_path, config("seed=2", more))
+    assert not (tmp_path / FORMER).exists()
 
 
 def contents(folder):

@@ -1,6 +1,7 @@
 """Whether a run can have the folder where it is to lie: said in one line before Hydra writes into it."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from yaml import YAMLError
 
 from panns.training.checkpoints import LAST
-from panns.training.run import RESULTS, config_hash, different, science, told
+from panns.training.run import FORMER, RESULTS, config_hash, different, is_taken, science, told
 
 
 class RunFolder(Callback):
@@ -23,7 +25,8 @@ class RunFolder(Callback):
         """One run."""
         HydraConfig.instance().set_config(config)  # which the folder's name refers to
         check_writable(Path(config.hydra.run.dir), "hydra.run.dir")
-        check_configuration(Path(config.hydra.run.dir), config)
+        if rank_zero_only.rank == 0:  # which has written the configuration when other ranks start
+            check_configuration(Path(config.hydra.run.dir), config)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """A sweep."""
@@ -43,10 +46,16 @@ def check_writable(folder: Path, key: str) -> None:
 
 
 def check_configuration(folder: Path, cfg: DictConfig) -> None:
-    """Exits if another configuration was trained in a folder, which would be taken for this one; changes nothing."""
+    """Exits if another configuration was or is trained in a folder, which would be taken for this one.
+
+    With resume=never, that configuration is kept, to be moved aside with its run.
+    """
     written = folder / ".hydra" / "config.yaml"
     left = (folder / RESULTS, folder / "checkpoints" / LAST)
-    if cfg.resume == "never" or not written.is_file() or not any(path.is_file() for path in left):
+    if not written.is_file() or not (any(path.is_file() for path in left) or is_taken(folder)):
+        return
+    if cfg.resume == "never" and not is_taken(folder):
+        shutil.copytree(written.parent, folder / FORMER, dirs_exist_ok=True)
         return
     remedy = "Leave out hydra.run.dir, or give another; resume=never moves aside what is there and starts anew."
     try:

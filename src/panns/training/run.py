@@ -60,6 +60,8 @@ MACHINE = {  # how and where a run is computed and told, not what
 # A key that a later version adds: the value with which it changes nothing. A run with it keeps the name it always had.
 LATER: dict[str, Any] = {"task.lr_batch_size": None, "task.freeze": None, "model.head.classifier_layers": 1}
 RESULTS = "metrics.json"
+FORMER = ".hydra.former"  # what Hydra has left of a run that is to be moved aside, before it writes anew
+LOCK = ".lock"
 
 
 class RunError(ValueError):
@@ -124,6 +126,17 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("run_hash", lambda *, _root_: config_hash(_root_), replace=True)
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether a process works in the folder of a run."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 class Run:
     """The folder of a run: its checkpoints, its lock, and whether it is already finished.
 
@@ -133,7 +146,7 @@ class Run:
             there aside and starts anew; a path starts from that checkpoint.
     """
 
-    OF_EACH_START = (".hydra", ".lock", "train.log")
+    OF_EACH_START = (".hydra", FORMER, LOCK, "train.log")
 
     def __init__(self, folder: str | Path, resume: str = "auto") -> None:
         self.folder = Path(folder)
@@ -148,7 +161,7 @@ class Run:
         if self.resume == "never" and (self.checkpoints.exists() or (self.folder / RESULTS).exists()):
             self._move_aside()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.folder / ".lock")
+        self._lock = FileLock(self.folder / LOCK)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
@@ -161,6 +174,8 @@ class Run:
     def _move_aside(self) -> None:
         old = self.folder / datetime.now().strftime("before-%Y-%m-%d_%H-%M-%S")
         old.mkdir()
+        if (self.folder / FORMER).is_dir():
+            (self.folder / FORMER).rename(old / ".hydra")
         for path in self.folder.iterdir():
             if not path.name.startswith(("before-", ".hydra", ".lock")) and path.suffix != ".log":
                 path.rename(old / path.name)
