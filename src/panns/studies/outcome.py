@@ -26,15 +26,16 @@ class Against:
     """A row against the reference.
 
     Attributes:
-        over_seeds: Difference of the means over seeds; None where both were scored on different clips. Where each
-            seed has clips of its own, as each fold has, the mean of the differences of common seeds.
+        over_seeds: Difference of the means over seeds; None where both were scored on different clips.
         over_clips: By resampling the clips of the runs with common seeds; None where that cannot be done.
         why_not: What kept from one or both; empty where nothing did.
+        by_folds: Each seed has clips of its own, so that `over_seeds` is of the differences seed by seed.
     """
 
     over_seeds: Interval | None
     over_clips: Gain | None
     why_not: str = ""
+    by_folds: bool = False
 
     @cached_property
     def changed(self) -> NDArray[np.bool_]:
@@ -177,8 +178,7 @@ def _compare_by_folds(row: Sequence[FoundRun], reference: Sequence[FoundRun], me
         return Against(None, None, "the runs were scored on different clips")
     scores = [(mine.score(metric), other.score(metric)) for mine, other in pairs]
     differences = [mine - other for mine, other in scores if mine is not None and other is not None]
-    why_not = "each seed has clips of its own to be scored on, so that runs are compared fold by fold"
-    return Against(paired_interval(differences) if differences else None, None, why_not)
+    return Against(paired_interval(differences) if differences else None, None, by_folds=True)
 
 
 def _clips(run: FoundRun) -> str | None:

@@ -32,6 +32,19 @@ def test_a_row_is_better_where_seeds_and_clips_say_so(seeds, clips, says):
     assert wording.verdict(Against(seeds, gain, "" if clips else "why")) == says
 
 
+@pytest.mark.parametrize(
+    ("folds", "says"),
+    [
+        (UP, "better"),
+        (DOWN, "worse"),
+        (AROUND, "not told apart"),
+        (Interval(0.1), "too few folds, or no spread: not known"),
+    ],
+)
+def test_folds_are_told_apart_by_their_differences_alone(folds, says):
+    assert wording.verdict(Against(folds, None, by_folds=True)) == says
+
+
 def test_a_difference_within_the_run_to_run_spread_of_the_paper_is_marked():
     assert wording.signed(0.0049, "mAP") == "+0.0049 †"
     assert wording.signed(-0.005, "mAP") == "−0.0050"

@@ -16,6 +16,14 @@ RUN_TO_RUN_NOTE = (
     f"{DAGGER} Below {RUN_TO_RUN}, which is how far apart three runs of one recipe lay that the paper's authors made "
     "on AudioSet."
 )
+OVER_SEEDS = (
+    "Over seeds: Welch's interval: would other runs differ? A row is called better or worse where the intervals over "
+    "clips and over seeds both exclude zero. Each p is of its row alone."
+)
+OVER_FOLDS = (
+    "Each seed is a fold: it has clips of its own to be scored on. Over seeds: Student's interval of the differences "
+    "fold by fold; a row is called better or worse where it excludes zero. Each p is of its row alone."
+)
 
 
 def scores(outcome: Outcome, pictures: Sequence[Picture]) -> Section | None:
@@ -52,10 +60,9 @@ def differences(outcome: Outcome, resamples: int) -> Section | None:
         "the common seeds: would the runs that are there differ on other clips?"
     )
     notes = [over_clips] if any(against.over_clips for _, against in outcome.compared) else []
-    notes.append(
-        "Over seeds: Welch's interval: would other runs differ? A row is called better or worse where the intervals "
-        "over clips and over seeds both exclude zero. Each p is of its row alone."
-    )
+    folds = [against.by_folds for _, against in outcome.compared]
+    notes += [OVER_FOLDS] if any(folds) else []
+    notes += [OVER_SEEDS] if not all(folds) else []
     notes += [RUN_TO_RUN_NOTE] if _marked(rows) else []
     reasons = dict.fromkeys(against.why_not for _, against in outcome.compared if against.why_not)
     notes += [f"Not resampled: {reason}." for reason in reasons]

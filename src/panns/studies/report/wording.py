@@ -51,6 +51,8 @@ def verdict(against: Against) -> str:
     """What the intervals allow to say of a row, beside the reference."""
     clips = against.over_clips.mean if against.over_clips else None
     seeds = against.over_seeds if against.over_seeds and against.over_seeds.low is not None else None
+    if against.by_folds and seeds is None:
+        return "too few folds, or no spread: not known"
     if clips is None and seeds is None:
         return against.why_not or "one seed: not known"
     value = seeds.value if seeds is not None else clips.value if clips is not None else 0.0
@@ -58,6 +60,8 @@ def verdict(against: Against) -> str:
     if seeds is None:
         assert clips is not None
         return f"{better} on these clips; one seed does not tell of others" if clips.excludes_zero else "not told apart"
+    if against.by_folds:
+        return better if seeds.excludes_zero else "not told apart"
     if clips is None:
         return f"{better} over the seeds; clips not resampled" if seeds.excludes_zero else "not told apart"
     if clips.excludes_zero and seeds.excludes_zero:
