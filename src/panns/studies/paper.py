@@ -28,6 +28,8 @@ def scored_splits(cfg: DictConfig, role: str) -> list[str]:
     """The splits that the score of a role is of; with a holdout the validation splits are those tested."""
     data = OmegaConf.to_container(cfg.data, resolve=False)
     assert isinstance(data, dict)
+    if role != "test" and data.get("holdout"):
+        return [f"held out of {', '.join(data.get('holdout_splits') or ['the training clips'])}"]
     tested = data.get("test_splits") if role == "test" else None
     return list(tested or data.get("validation_splits") or [])
 
