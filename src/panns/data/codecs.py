@@ -92,17 +92,23 @@ def _check_rate(rate: int, wanted: int | None) -> None:
 
 
 def header_rate(audio: bytes) -> int | None:
-    """The sample rate in the header of an audio file, in Hz; None for bytes without one.
-
-    Args:
-        audio: the file from its beginning; of a WAV file the header is enough.
-    """
-    if audio[:4] == b"RIFF" and audio[8:12] == b"WAVE" and (chunk := audio.find(b"fmt ", 12)) > 0:
-        return int.from_bytes(audio[chunk + 12 : chunk + 16], "little")
+    """The sample rate in the header of a FLAC, MP3, Ogg or other file that soundfile reads, in Hz; None without one."""
     try:
         return int(soundfile.info(io.BytesIO(audio)).samplerate)
     except soundfile.SoundFileError:
         return None
+
+
+def wav_rate(header: bytes) -> int | None:
+    """The sample rate that the beginning of a RIFF WAV file gives, in Hz; None if this is none or ends too early."""
+    if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
+        return None
+    chunk = 12
+    while (name := header[chunk : chunk + 4]) and name != b"fmt ":
+        nbytes = int.from_bytes(header[chunk + 4 : chunk + 8], "little")
+        chunk += 8 + nbytes + nbytes % 2  # chunks start at even offsets
+    rate = header[chunk + 12 : chunk + 16]
+    return int.from_bytes(rate, "little") if len(rate) == 4 else None
 
 
 def encode_flac(samples: np.ndarray, sample_rate: int) -> bytes:

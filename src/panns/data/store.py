@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from zlib_ng import zlib_ng
 
-from panns.data.codecs import S16LE, DecodeError, decode, header_rate
+from panns.data.codecs import S16LE, WAV_HEADER_BYTES, DecodeError, decode, header_rate, wav_rate
 from panns.data.index import changed_columns, load_columns
 from panns.data.labels import ClassLabel
 from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
 
 ROWS_AT_ONCE = 65536  # of columns gathered: all ids of AudioSet as Python objects would take 200 MB
 CLIPS_FOR_RATE = 8  # whose headers are compared with the rate of the store
-WAV_HEADER_READ = 4096  # bytes before the samples: as much as headers with tags have
+WAV_HEADER_READ = 4096  # bytes of a WAV file: as much as headers with tags have before the format
 MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
 MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
 
@@ -269,13 +269,14 @@ class ClipStore:
         try:
             if self.codec[row] != S16LE:
                 return header_rate(self._payload(row))
-            end = int(self.offset[row])  # of the header of a WAV file: what the index has are the samples after it
-            begin = max(0, end - WAV_HEADER_READ)
+            offset = int(self.offset[row])  # of the samples; the header is the file's, or lies before them in a shard
             with self._file_of(row) as file:
-                before = os.pread(file.descriptor, end - begin, begin)
+                rate = wav_rate(os.pread(file.descriptor, WAV_HEADER_READ, 0))
+                if rate is None and offset >= WAV_HEADER_BYTES:
+                    rate = wav_rate(os.pread(file.descriptor, WAV_HEADER_BYTES, offset - WAV_HEADER_BYTES))
+                return rate
         except StoreError:
             return None
-        return header_rate(before[max(0, before.rfind(b"RIFF")) :])
 
     def prefetch(self, rows: np.ndarray) -> None:
         """Say which clips are read next; only a store at a URL has use for it."""

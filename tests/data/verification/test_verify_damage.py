@@ -9,7 +9,7 @@ import soundfile
 
 from panns.data import AudioSetDataModule
 from panns.data.audioset import AudioSetSource
-from panns.data.codecs import FLAC, encode_flac
+from panns.data.codecs import FLAC, encode_flac, wav_rate
 from panns.data.forms.folder import AudioFolder
 from panns.data.index import load_columns, write_index
 from panns.data.manifest import ManifestSource
@@ -193,6 +193,32 @@ def test_a_wrong_rate_in_meta_json_is_no_damage_of_the_clips(codec, lists, tmp_p
     assert read_quarantine(store) == {}
     (store / "meta.json").write_text(meta)
     assert check(store, everything=True).is_whole
+
+
+def test_quiet_audio_before_a_clip_is_no_header(tmp_path):
+    """libmpg123 takes two such samples, -1 and 0, for the header of an MP3 frame."""
+    quiet = np.tile(np.array([-1, 0, 1, 0], dtype=np.int16), 4000)
+    soundfile.write(tmp_path / "night.wav", quiet, 8000)
+    rows = [f"night.wav,a,{start / 10},{start / 10 + 0.1}" for start in range(20)]
+    (tmp_path / "own.csv").write_text("\n".join(["path,labels,start,end", *rows]))
+    options = {"sample_rate": 8000, "clip_seconds": 0.1, "jobs": 1, "show_progress": False}
+    index(ManifestSource(tmp_path / "own.csv"), tmp_path / "store", **options)
+    assert len(ClipStore.open(tmp_path / "store")) == 20
+
+
+def chunk(name, content):
+    return name + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_rate_is_read_from_the_chunk_that_has_it(before):
+    rate = (8000).to_bytes(4, "little")
+    form = chunk(b"fmt ", b"\1\0\1\0" + rate + bytes(8))
+    text = chunk(b"bext", b"a guitar RIFF in WAVE, fmt by somebody.")
+    header = b"RIFF\0\0\0\0WAVE" + (text + form if before else form + text)
+    assert wav_rate(header) == 8000
+    assert wav_rate(header[:20]) is None
+    assert wav_rate(b"fmt " + header) is None
 
 
 def test_one_clip_of_another_rate_is_damaged(store):
