@@ -76,6 +76,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path))
+        task.check_frozen(has_weights=start is not None or resumed is not None)
         size = model_size(model, data.clip_seconds)
         announce(cfg, task, data, size, trainer, start, resumed, changed)
         if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -40,6 +41,15 @@ def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, 
     code, said = finish(tmp_path, tones, *rates, "optimizer.lr=1e-3", "seed=0", "resume=never", "data.store=none")
     assert code == 1
     assert "0 of 1 jobs are finished, 0 of them now" in said  # the old results are none of a new start
+
+    code, said = finish(tmp_path, tones, *rates, "hydra.sweep.subdir=x", "seed=0,1")
+    assert code == 1
+    assert "train.py: Two jobs have the folder runs/x: seed 0 there, 1 here. Leave out hydra.sweep.subdir." in said
+    shutil.copytree(next((tmp_path / "runs").glob("*/metrics.json")).parent, tmp_path / "runs" / "x")
+    code, said = finish(tmp_path, tones, *rates, "hydra.sweep.subdir=x", "optimizer.lr=1e-3", "seed=5")
+    assert code == 1
+    assert "train.py: runs/x holds a run of another configuration: " in said
+    assert "seed 0 there, 5 here" in said
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def contents(folder):
 def test_a_folder_whose_configuration_cannot_be_read_is_named(tmp_path):
     cfg = config()
     (tmp_path / ".hydra").mkdir()
-    for broken in ("a: [", "- a list\n", "\x00"):
+    for broken in ("a: [", "- a list\n", "\x00", "data: foo\n", "trainer: 3\n"):
         (tmp_path / ".hydra" / "config.yaml").write_text(broken)
         check_configuration(tmp_path, cfg)  # without results, it is no run
         (tmp_path / "metrics.json").write_text("{}")

@@ -71,6 +71,11 @@ def test_what_is_frozen_is_in_evaluation_whatever_the_trainer_asks_for(tones, tm
     assert not any(module.training for module in task.model.modules())
 
 
+def test_random_weights_are_not_frozen(tones, tmp_path):
+    with pytest.raises(ValueError, match=r"task\.freeze=embedding would keep random weights.*checkpoint=FILE"):
+        train(small(tones, tmp_path, "task.freeze=embedding"))
+
+
 def test_something_else_cannot_be_frozen(tones, tmp_path):
     with pytest.raises(ValueError, match=r"task\.freeze='all': choose 'embedding', or null") as caught:
         train(small(tones, tmp_path, "task.freeze=all"))

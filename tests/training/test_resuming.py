@@ -1,6 +1,7 @@
 """Going on from a checkpoint: of another model or other data never, with other numbers of the optimizer if asked."""
 
 import csv
+import json
 from copy import deepcopy
 
 import pytest
@@ -64,6 +65,8 @@ def configured(lr_batch_size=None, batch_size=32, **optimizer):
         (configured(betas=0.9), r"optimizer\.betas \[0\.9, 0\.999\] there, 0\.9 here"),
         (configured(foreach=True), r"optimizer\.foreach left out there, True here"),
         (configured() | {"task": {"freeze": "embedding"}}, r"task\.freeze left out there, embedding here"),
+        (configured() | {"data": {"clips_per_epoch": 64}}, r"data\.clips_per_epoch left out there, 64 here"),
+        (configured() | {"augmentation": {"mixup": {"alpha": 1}}}, r"augmentation\.mixup False there, True here"),
         (configured() | {"scheduler": {"_target_": "x.Y"}}, r"scheduler\._target_ .* there, x\.Y here"),
     ],
 )
@@ -153,3 +156,12 @@ def test_a_run_goes_on_with_another_learning_rate_and_says_so(tones, tmp_path, c
         rates = [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "train/lr"]
     assert rates == [0.1] * 4
     assert load_checkpoint(path)["optimizer_states"][0]["param_groups"][0]["lr"] == 0.001
+
+
+def test_a_run_that_has_nothing_left_to_do_is_scored_in_its_own_folder(tones, tmp_path):
+    train(small(tones, tmp_path / "one", "data.max_epochs=1"))
+    path = tmp_path / "one" / "checkpoints" / "last.ckpt"
+    train(small(tones, tmp_path / "two", f"resume={path}", "data.max_epochs=1"))
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert two["best_checkpoint"] is None
+    assert two["val/mAP"] == one["last/val/mAP"]

@@ -3,9 +3,10 @@
 import os
 
 import pytest
+import torch
 
 from panns.training import run
-from panns.training.run import Run, config_hash, science
+from panns.training.run import Run, RunBusyError, RunError, config_hash, science
 from runs import config, start
 
 FROZEN = {
@@ -127,6 +128,33 @@ def test_the_next_process_gets_the_lock_of_a_folder_that_was_removed(tmp_path):
         pass
     with Run(tmp_path / "run") as one:
         assert (one.folder / ".lock").is_file()
+
+
+def test_the_files_of_a_run_under_way_are_not_moved_aside(tmp_path):
+    with Run(started(tmp_path / "run")) as one:
+        (one.folder / "history.csv").write_text("1")
+        one.checkpoints.mkdir()
+        with pytest.raises(RunBusyError):
+            Run(one.folder, "never")
+        assert (one.folder / "history.csv").is_file()
+        assert not list(one.folder.glob("before-*"))
+
+
+def test_a_run_goes_on_from_its_own_checkpoint_once_it_has_one(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with Run(started(tmp_path / "run"), str(tmp_path / "other.ckpt")) as one:
+        assert one.checkpoint() == tmp_path / "other.ckpt"
+        one.checkpoints.mkdir()
+        torch.save({"state_dict": {}}, one.checkpoints / "last.ckpt")
+        assert one.checkpoint() == one.checkpoints / "last.ckpt"
+
+
+def test_the_checkpoint_that_a_run_goes_on_from_is_part_of_its_name():
+    plain = config_hash(config("experiment=demo"))
+    names = {config_hash(config("experiment=demo", f"resume={path}")) for path in ("a.ckpt", "b.ckpt")}
+    assert len(names | {plain}) == 3
+    with pytest.raises(RunError, match="resume=None: give auto, never, or a checkpoint"):
+        Run("run", None)
 
 
 def test_a_refused_configuration_leaves_no_folder(tones, tmp_path):

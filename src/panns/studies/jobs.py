@@ -13,6 +13,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, open_dict
 
 from panns.studies.study import Row, Study, StudyError, quoted
+from panns.training.folders import other_configuration
+from panns.training.run import different, science, told
 
 SEED, ROW, SWEEP = "seed", "row", "sweep"
 
@@ -77,6 +79,9 @@ def compose_jobs(config: DictConfig, words: Sequence[tuple[list[str], str]], loa
         config: Of the sweep as a whole.
         words: Of each job, from `sweep_words`.
         loader: Hydra's.
+
+    Raises:
+        StudyError: a folder would have two different runs.
     """
     jobs: dict[Path, SweepJob] = {}
     for overrides, label in words:
@@ -86,7 +91,12 @@ def compose_jobs(config: DictConfig, words: Sequence[tuple[list[str], str]], loa
         cfg = composed.copy()
         with open_dict(cfg):
             del cfg["hydra"]
-        jobs.setdefault(folder, SweepJob(tuple(overrides), label, int(cfg.seed), folder, cfg))
+        job = SweepJob(tuple(overrides), label, int(cfg.seed), folder, cfg)
+        other = jobs.setdefault(folder, job)
+        if found := different(science(other.cfg), science(cfg)):
+            raise StudyError(f"Two jobs have the folder {folder}: {told(found)}. Leave out hydra.sweep.subdir.")
+        if cfg.resume != "never" and (why := other_configuration(folder, cfg)):
+            raise StudyError(f"{why} Leave out hydra.sweep.subdir; resume=never moves aside what is there.")
     return list(jobs.values())
 
 

@@ -6,7 +6,7 @@ the paper. `python train.py -m experiment=NAME` trains them, `panns report exper
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -123,6 +123,8 @@ def parse_study(name: str, cfg: DictConfig, overrides: tuple[str, ...] = ()) -> 
         return None
     plain: Any = OmegaConf.to_container(cfg.study, resolve=True)
     rows = {label: _row(name, label, values) for label, values in plain["rows"].items() if values is not None}
+    if plain.get("table", "") is None:  # of a data set that the paper does not have
+        rows = {label: replace(row, paper=None) for label, row in rows.items()}
     if plain["reference"] is not None and plain["reference"] not in rows:
         raise StudyError(f"study.reference of {name} is {plain['reference']!r}, none of its rows: {', '.join(rows)}.")
     question, reference, x, seeds = (plain[key] for key in ("question", "reference", "x", "seeds"))

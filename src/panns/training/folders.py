@@ -16,6 +16,17 @@ from yaml import YAMLError
 from panns.training.checkpoints import LAST
 from panns.training.run import FORMER, RESULTS, config_hash, different, is_taken, science, told
 
+UNREADABLE = (  # what a file that is no configuration raises; Hydra would only warn of it
+    OSError,
+    UnicodeDecodeError,
+    YAMLError,
+    OmegaConfBaseException,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    KeyError,
+)
+
 
 class RunFolder(Callback):
     """Ends the program before it starts if the folder of the run, or of the sweep, cannot be written, or holds a run
@@ -50,19 +61,28 @@ def check_configuration(folder: Path, cfg: DictConfig) -> None:
 
     With resume=never, that configuration is kept, to be moved aside with its run.
     """
-    written = folder / ".hydra" / "config.yaml"
-    left = (folder / RESULTS, folder / "checkpoints" / LAST)
-    if not written.is_file() or not (any(path.is_file() for path in left) or is_taken(folder)):
-        return
     if cfg.resume == "never" and not is_taken(folder):
-        shutil.copytree(written.parent, folder / FORMER, dirs_exist_ok=True)
-        return
-    remedy = "Leave out hydra.run.dir, or give another; resume=never moves aside what is there and starts anew."
+        if _holds_run(folder):
+            shutil.copytree(folder / ".hydra", folder / FORMER, dirs_exist_ok=True)
+    elif why := other_configuration(folder, cfg):
+        remedy = "Leave out hydra.run.dir, or give another; resume=never moves aside what is there and starts anew."
+        sys.exit(f"train.py: {why} {remedy}")
+
+
+def other_configuration(folder: Path, cfg: DictConfig) -> str | None:
+    """-> in what the configuration of the run in a folder is another one; None if it is the same, or none is there."""
+    written = folder / ".hydra" / "config.yaml"
+    if not written.is_file() or not (_holds_run(folder) or is_taken(folder)):
+        return None
     try:
         before = OmegaConf.load(written)
         assert isinstance(before, DictConfig)
-    except (AssertionError, OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException):
-        sys.exit(f"train.py: {folder} holds a run whose configuration, {written}, cannot be read. {remedy}")
-    if config_hash(before) != config_hash(cfg):
-        found = different(science(before), science(cfg))
-        sys.exit(f"train.py: {folder} holds a run of another configuration: {told(found)}. {remedy}")
+        same, found = config_hash(before) == config_hash(cfg), different(science(before), science(cfg))
+    except UNREADABLE:
+        return f"{folder} holds a run whose configuration, {written}, cannot be read."
+    return None if same else f"{folder} holds a run of another configuration: {told(found)}."
+
+
+def _holds_run(folder: Path) -> bool:
+    left = (folder / RESULTS, folder / "checkpoints" / LAST)
+    return (folder / ".hydra" / "config.yaml").is_file() and any(path.is_file() for path in left)

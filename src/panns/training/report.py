@@ -34,7 +34,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         are tested than those that chose it; the last weights' under last/val/...; and what they were measured with.
     """
     last = {**task.scores}
-    best = best_checkpoint(trainer)
+    best = best_checkpoint(trainer, run.checkpoints)
     loggers = trainer.loggers
     if last:
         trainer.loggers = []  # the best weights' score belongs to no step of the learning curve
@@ -78,11 +78,12 @@ def log_test(loggers: list[Logger], results: dict[str, Any], step: int) -> None:
         logger.log_metrics(test, step=step)
 
 
-def best_checkpoint(trainer: pl.Trainer) -> Path | None:
-    """-> the file that the `best` callback kept, None before the first validation."""
+def best_checkpoint(trainer: pl.Trainer, folder: Path) -> Path | None:
+    """-> the file that the `best` callback kept in the folder of the run's checkpoints, None before its first
+    validation."""
     for callback in trainer.checkpoint_callbacks:
         path = Path(getattr(callback, "best_model_path", "") or "/")
-        if path.is_file():
+        if path.is_file() and path.resolve().parent == folder.resolve():
             return path
     return None
 

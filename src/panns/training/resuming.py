@@ -39,9 +39,9 @@ def check_fits(path: Path, parameters: Mapping[str, Any], now: Mapping[str, Any]
     steps = _changes_of_steps(before, now)
     if fixed := {key: values for key, values in steps.items() if not _is_number_of_optimizer(key, values)}:
         raise CheckpointError(
-            f"{path} goes on with the optimizer and the schedule it was saved with: {told(fixed)}. Only numbers of "
-            f"the optimizer, as optimizer.lr, can change on the way. checkpoint={path} in place of resume= takes its "
-            "weights alone and starts anew with what is given."
+            f"{path} cannot go on like this: {told(fixed)}. Of these, only numbers of the optimizer, as optimizer.lr, "
+            f"can change on the way. checkpoint={path} in place of resume= takes its weights alone and starts anew "
+            "with what is given."
         )
     return different(_decisive(before), _decisive(now)) if _has_configuration(before, now) else {}
 
@@ -83,11 +83,17 @@ def _has_configuration(*hyper_parameters: Mapping[str, Any]) -> bool:
 
 
 def _steps(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Which weights are changed and how, with the learning rate as it is scaled by the batch."""
+    """Which weights are changed and how, with the learning rate as it is scaled by the batch; how long an epoch is."""
     optimizer, task = dict(cfg["optimizer"]), cfg.get("task") or {}
     if meant_for := task.get("lr_batch_size"):
         optimizer["lr"] = optimizer["lr"] * (cfg["data"]["batch_size"] / meant_for)
-    return {"optimizer": optimizer, "scheduler": cfg.get("scheduler"), "task": {"freeze": task.get("freeze")}}
+    return {
+        "optimizer": optimizer,
+        "scheduler": cfg.get("scheduler"),
+        "task": {"freeze": task.get("freeze")},
+        "data": {"clips_per_epoch": (cfg.get("data") or {}).get("clips_per_epoch")},
+        "augmentation": {"mixup": (cfg.get("augmentation") or {}).get("mixup") is not None},
+    }
 
 
 def _is_number_of_optimizer(key: str, values: tuple[Any, Any]) -> bool:
@@ -100,7 +106,8 @@ def _decisive(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a result from a checkpoint on; callbacks hold the name of the folder, and so does the trainer."""
     kept = science(cfg)
     trainer = {key: value for key, value in kept["trainer"].items() if key != "run_dir"}
-    return {key: value for key, value in kept.items() if key not in ("callbacks", "checkpoint")} | {"trainer": trainer}
+    of_start = ("callbacks", "checkpoint", "resume")
+    return {key: value for key, value in kept.items() if key not in of_start} | {"trainer": trainer}
 
 
 def check_same_data(path: Path, before: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> None:
@@ -119,8 +126,8 @@ def check_same_data(path: Path, before: Mapping[str, Any], fingerprint: Mapping[
         raise CheckpointError(
             f"{path} was trained on other data: {[before.get(role) for role in other]} there, "
             f"{[fingerprint.get(role) for role in other]} here ({', '.join(other)}). "
-            f"{_quarantined_since(before, fingerprint)}Put the data back, start anew with resume=never, or keep "
-            "both runs with another name=."
+            f"{_quarantined_since(before, fingerprint)}Put the data back, start anew with resume=never, keep "
+            "both runs with another name=, or take the weights alone with checkpoint=."
         )
 
 

@@ -59,6 +59,7 @@ MACHINE = {  # how and where a run is computed and told, not what
 }
 # A key that a later version adds: the value with which it changes nothing. A run with it keeps the name it always had.
 LATER: dict[str, Any] = {"task.lr_batch_size": None, "task.freeze": None, "model.head.classifier_layers": 1}
+STARTS = ("auto", "never")  # values of `resume` that name no checkpoint
 RESULTS = "metrics.json"
 FORMER = ".hydra.former"  # what Hydra has left of a run that is to be moved aside, before it writes anew
 LOCK = ".lock"
@@ -76,6 +77,8 @@ def science(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides the result, as plain containers, interpolations as they are written."""
     plain: Any = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else deepcopy(dict(cfg))
     kept = {key: plain[key] for key in SCIENCE if plain.get(key) is not None}
+    if plain.get("resume") not in (None, *STARTS):
+        kept["resume"] = plain["resume"]  # the checkpoint that the run goes on from
     for key, names in MACHINE.items():
         kept[key] = {name: value for name, value in (kept.get(key) or {}).items() if name not in names}
     for key, before in LATER.items():
@@ -143,12 +146,18 @@ class Run:
     Args:
         folder: Where everything of the run lies.
         resume: "auto" goes on from the folder's last checkpoint, or starts if there is none; "never" moves what is
-            there aside and starts anew; a path starts from that checkpoint.
+            there aside and starts anew; a path starts from that checkpoint, unless there is one of the run's own.
+
+    Raises:
+        RunError: `resume` is none of these.
+        RunBusyError: another process works in the folder.
     """
 
     OF_EACH_START = (".hydra", FORMER, LOCK, "train.log")
 
     def __init__(self, folder: str | Path, resume: str = "auto") -> None:
+        if not isinstance(resume, str | Path):
+            raise RunError(f"resume={resume}: give auto, never, or a checkpoint.")
         self.folder = Path(folder)
         self.checkpoints = self.folder / "checkpoints"
         self.resume = resume
@@ -158,8 +167,6 @@ class Run:
             self._take()
 
     def _take(self) -> None:
-        if self.resume == "never" and (self.checkpoints.exists() or (self.folder / RESULTS).exists()):
-            self._move_aside()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / LOCK)
         try:
@@ -169,6 +176,8 @@ class Run:
                 f"Another process is working in {self.folder}: this configuration is already running. "
                 "Wait for it, or change something (another seed, say)."
             ) from None
+        if self.resume == "never" and (self.checkpoints.exists() or (self.folder / RESULTS).exists()):
+            self._move_aside()
         self._started = self._configured()
 
     def _move_aside(self) -> None:
@@ -191,8 +200,8 @@ class Run:
         Raises:
             CheckpointError: `resume` names a file that is none.
         """
-        if self.resume in ("auto", "never"):
-            last = self.checkpoints / LAST
+        last = self.checkpoints / LAST
+        if last.is_file() or self.resume in STARTS:
             return last if last.is_file() else None
         load_checkpoint(Path(self.resume))
         return Path(self.resume)

@@ -104,6 +104,18 @@ class TaggingTask(pl.LightningModule):
         if hyper_parameters is not None:
             self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
 
+    def check_frozen(self, has_weights: bool) -> None:
+        """Before training, that what is frozen has been trained.
+
+        Raises:
+            ValueError: neither `checkpoint` nor `resume` has brought weights.
+        """
+        if self.freeze and not has_weights:
+            raise ValueError(
+                f"task.freeze={self.freeze} would keep random weights: name those to start from, checkpoint=released "
+                "or checkpoint=FILE."
+            )
+
     def check_objective(self, objective: str) -> None:
         """Before training, that validation will have the score by which the best weights are chosen.
 

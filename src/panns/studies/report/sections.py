@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from panns.studies.gathering import MISSING
+from panns.studies.gathering import BY_SEED, MISSING
 from panns.studies.outcome import Outcome
 from panns.studies.paper import clips_scored, of_the_evaluation_set, scored_splits
 from panns.studies.report import result_sections, run_sections
@@ -58,8 +58,9 @@ def _scored(outcome: Outcome) -> list[str]:
     numbers = clips_scored(outcome.finished)
     if outcome.audioset:
         return [f"Scored {listed([of_the_evaluation_set(number) for number in numbers])}."]
-    configs = [(row.row_runs.cfg, run.role) for row in outcome.rows for run in row.row_runs.finished]
-    splits = sorted({split for cfg, role in configs for split in scored_splits(cfg, role)})
+    runs = [(row.row_runs.cfg, run) for row in outcome.rows for run in row.row_runs.finished]
+    named = [(split, run.seed) for cfg, run in runs for split in scored_splits(cfg, run.role)]
+    splits = sorted({split.replace(BY_SEED, str(seed)) for split, seed in named})
     return [f"Scored on {listed([f'{number:,}' for number in numbers])} clips ({', '.join(splits)})."]
 
 
