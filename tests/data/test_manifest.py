@@ -98,6 +98,47 @@ def test_cuts_that_start_together_are_several_clips(tmp_path):
     assert kinds(report) == {}
 
 
+def test_cuts_and_files_of_like_names_are_several_clips(tmp_path):
+    touch(tmp_path, "c.wav", "c_0.wav", "c_500.wav")
+    rows = ["path,labels,start,end", "c.wav,a,0,0.5", "c_0.wav,b,,", "c.wav,b,0.5,1", "c_500.wav,a,,"]
+    source, report = manifest(tmp_path, "\n".join(rows)), ImportReport()
+    assert [clip.id for clip in source.clips(report)] == ["c.wav_0", "c_0", "c.wav_500", "c_500"]
+    assert kinds(report) == {}
+
+
+def test_what_is_no_file_is_reported_row_by_row(tmp_path):
+    touch(tmp_path, "a.wav", "sub/b.wav")
+    long = "x" * 3000
+    source, report = (
+        manifest(tmp_path, f"path,labels\n.,a\n..,a\nsub,a\n{long},a\ngone.wav,a\na.wav,a\n"),
+        ImportReport(),
+    )
+    assert [clip.id for clip in source.clips(report)] == ["a"]
+    assert sorted(finding.detail for finding in report.findings) == [
+        "File name too long",
+        "No such file or directory",
+        *["a folder"] * 3,
+    ]
+
+
+def test_ids_of_files_elsewhere_do_not_depend_on_where_one_stands(tmp_path, monkeypatch):
+    touch(tmp_path, "wav/a.wav", "lists/x")
+    ids = set()
+    for folder, path in ((tmp_path, "lists"), (tmp_path / "lists", "."), (tmp_path / "wav", tmp_path / "lists")):
+        monkeypatch.chdir(folder)
+        (tmp_path / "lists" / "own.csv").write_text("path,labels\n../wav/a.wav,x\n")
+        ids |= {clip.id for clip in ManifestSource(Path(path) / "own.csv").clips(ImportReport())}
+    assert ids == {f"{tmp_path}/wav/a".lstrip("/")}
+
+
+@pytest.mark.parametrize("cell", ["dog;cat", '"dog,cat"'])
+def test_several_labels_where_one_was_promised_are_refused(tmp_path, cell):
+    touch(tmp_path, "a.wav", "b.wav")
+    source = manifest(tmp_path, f"path,labels\na.wav,dog\nb.wav,{cell}\n", single_label=True)
+    with pytest.raises(SourceError, match=r"own\.csv, line 3: several labels, dog.cat, where each clip has one"):
+        source.clips(ImportReport())
+
+
 def test_empty_column_names_of_a_spreadsheet_are_no_columns_named_twice(tmp_path):
     touch(tmp_path, "a.wav")
     assert len(manifest(tmp_path, "path,labels,,\na.wav,dog,,\n").clips(ImportReport())) == 1

@@ -116,7 +116,8 @@ class ClipList:
         if clip_id in self._taken:
             first, known = self._taken[clip_id]
             detail = f"{row}: first seen as {first}" if row else f"first seen as {first}"
-            if lost := [label for label in labels if label not in known]:
+            same = first.startswith(path)
+            if lost := [label for label in labels if same and label not in known]:
                 detail += f"; not stored is {'; '.join(lost)}: list all labels of a clip in one row, separated by `;`"
             self._report.add("duplicate", clip_id, path, detail)
             return False

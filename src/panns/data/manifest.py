@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,8 +113,13 @@ class ManifestSource:
             path = self._path(row)
             cut = self._cut(row)
             clip_id, labels = self._clip_id(path) + self._cut_id(path, cut), self._labels[row["labels"]]
-            if not Path(path).is_file():
-                report.add("missing", clip_id, path)
+            if self.single_label and len(labels) > 1:
+                raise SourceError(
+                    f"{self.manifest}, {self._place(row)}: several labels, {row['labels']}, where each clip has one "
+                    "(--single-label): give one, or leave --single-label out"
+                )
+            if why := _absent(path):
+                report.add("missing", clip_id, path, why)
             elif clips.is_new(clip_id, path, labels, self._place(row)):
                 start_ms = _ms(cut[0]) if cut else 0
                 split = self.splits.index(self._split(row))
@@ -139,7 +145,7 @@ class ManifestSource:
         """Paths that are the same as another one's but for the extension."""
         by_stem: dict[str, set[str]] = {}
         for path in map(self._path, self._rows):
-            by_stem.setdefault(str(Path(path).with_suffix("")), set()).add(path)
+            by_stem.setdefault(_without_extension(path), set()).add(path)
         return {path for paths in by_stem.values() if len(paths) > 1 for path in paths}
 
     def _clip_id(self, path: str) -> str:
@@ -147,8 +153,8 @@ class ManifestSource:
         keeps its whole path."""
         folder = os.path.normpath(self.folder)
         inside = os.path.relpath(path, folder)
-        name = path.lstrip("/") if inside.startswith("..") else inside
-        return name if path in self._same_stem else str(Path(name).with_suffix(""))
+        name = os.path.normpath(Path(path).absolute()).lstrip("/") if inside.startswith("..") else inside
+        return name if path in self._same_stem else _without_extension(name)
 
     @cached_property
     def _same_start(self) -> set[tuple[str, int]]:
@@ -164,7 +170,13 @@ class ManifestSource:
         if cut is None:
             return ""
         start, end = _ms(cut[0]), cut[1]
-        return f"_{start}" + (f"_{_ms(end)}" if end is not None and (path, start) in self._same_start else "")
+        name = f"_{start}" + (f"_{_ms(end)}" if end is not None and (path, start) in self._same_start else "")
+        return f"{Path(path).suffix}{name}" if self._clip_id(path) + name in self._whole_files else name
+
+    @cached_property
+    def _whole_files(self) -> set[str]:
+        """Ids of the rows that are no cuts."""
+        return {self._clip_id(self._path(row)) for row in self._rows if self._cut(row) is None}
 
     def _cut(self, row: dict[str, str]) -> tuple[float, float | None] | None:
         start, end = row.get("start", ""), row.get("end", "")
@@ -179,6 +191,19 @@ class ManifestSource:
                 f"{self.manifest}, line {row[LINE]}: start {start!r} and end {end!r} must be seconds, 0 <= start < end"
             )
         return cut
+
+
+def _absent(path: str) -> str:
+    """Why there is no such file, empty if there is."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return "" if stat.S_ISREG(mode) else "a folder" if stat.S_ISDIR(mode) else "no regular file"
+
+
+def _without_extension(path: str) -> str:
+    return path if Path(path).name in ("", "..") else str(Path(path).with_suffix(""))
 
 
 def _ms(seconds: float) -> int:

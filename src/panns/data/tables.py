@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from panns.data.importers import SourceError
 from panns.data.labels import read_lines
@@ -73,7 +73,7 @@ def read_ast(path: Path) -> list[AstItem]:
     """
     try:
         items = json.loads("\n".join(read_lines(path)))["data"]
-        found = [AstItem(str(item["wav"]), str(item["labels"])) for item in items]
+        found = [AstItem(_text(item, "wav"), _text(item, "labels")) for item in items]
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(
             f'{path}: not of the form {{"data": [{{"wav": path, "labels": "/m/..,/m/.."}}, ...]}} '
@@ -82,6 +82,12 @@ def read_ast(path: Path) -> list[AstItem]:
     if not found:
         raise SourceError(f"{path}: no clips in its list `data`")
     return found
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    if not isinstance(item[key], str):
+        raise TypeError(f"{key} is {item[key]!r}, which is no text")
+    return str(item[key])
 
 
 def label_separator(cells: Iterable[str]) -> str:
