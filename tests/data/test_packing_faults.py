@@ -29,6 +29,7 @@ def faulty(tmp_path) -> Path:
     soundfile.write(folder / "header_only.wav", np.zeros(0), RATE)
     (folder / "text.wav").write_text("this is no audio\n" * 100)
     soundfile.write(folder / "zeros.wav", np.zeros(LENGTH), RATE)
+    soundfile.write(folder / "dc.wav", np.full(LENGTH, 0.5), RATE)
     soundfile.write(folder / "short.wav", noise(RATE // 10), RATE)
     soundfile.write(folder / "long.wav", noise(3 * RATE), RATE)
     soundfile.write(folder / "clipped.wav", np.clip(good * 3, -1, 1), RATE)
@@ -53,6 +54,7 @@ def test_pack_counts_every_fault(faulty, tmp_path):
     assert what == {
         ("truncated_wav.wav", "unreadable"), ("truncated.flac", "unreadable"), ("text.wav", "unreadable"),
         ("empty.wav", "empty"), ("header_only.wav", "empty"), ("zeros.wav", "silent"), ("nan.wav", "non_finite"),
+        ("dc.wav", "constant"),
         ("inf.wav", "non_finite"), ("absent.wav", "missing"), ("folder.wav", "missing"), ("good.wav", "duplicate"),
         ("short.wav", "short"), ("long.wav", "long"), ("clipped.wav", "clipped"), ("8khz.wav", "upsampled"),
     }  # fmt: skip
@@ -79,6 +81,7 @@ def test_index_counts_every_fault(faulty, tmp_path):
         "unreadable": 3,
         "empty": 2,
         "silent": 1,
+        "constant": 1,
         "non_finite": 2,
         "duplicate": 1,
         "needs_pack": 3,

@@ -185,6 +185,10 @@ def test_a_changed_store_replaces_the_copies(local, web, tmp_path, caplog):
     assert same(old, local)
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps(meta | {"name": "new"}))
+    with pytest.raises(StoreError, match=r"meta\.json: not as it was written"):
+        ClipStore.open(url, cache=tmp_path / "cache")
+    del meta["checksum"]
+    (folder / "meta.json").write_text(json.dumps(meta | {"name": "new"}))
     new = ClipStore.open(url, cache=tmp_path / "cache")
     assert new.name == "new"
     assert new.nearby.num_clips == 0

@@ -171,6 +171,33 @@ def test_damaged_meta_and_index(copy):
     (copy / "meta.json").write_text("{")
     with pytest.raises(StoreError, match="not valid JSON"):
         ClipStore.open(copy)
+    (copy / "meta.json").write_text("[]")
+    with pytest.raises(StoreError, match=r"not the meta\.json of a store; put it back"):
+        ClipStore.open(copy)
+    for key, value in (
+        ("sample_rate", "8000"),
+        ("clip_seconds", None),
+        ("classes", None),
+        ("splits", [1]),
+        ("name", 3),
+    ):
+        (copy / "meta.json").write_text(json.dumps(meta | {key: value}))
+        with pytest.raises(StoreError, match=f"{key} cannot be .*put it back from a copy"):
+            ClipStore.open(copy)
+    for key, value in (
+        ("clip_seconds", 7.5),
+        ("classes", meta["classes"][::-1]),
+        ("single_label", not meta["single_label"]),
+    ):
+        changed = meta | {key: value}
+        (copy / "meta.json").write_text(json.dumps(changed))
+        with pytest.raises(
+            StoreError, match=r"not as it was written; put it back.*on purpose: delete its line 'checksum'"
+        ):
+            ClipStore.open(copy)
+    del changed["checksum"]
+    (copy / "meta.json").write_text(json.dumps(changed))
+    assert ClipStore.open(copy).single_label != meta["single_label"]
     (copy / "meta.json").write_text(json.dumps(meta))
     np.save(copy / "index" / "offset.npy", np.zeros(3, dtype=np.int64))
     with pytest.raises(StoreError, match=r"index is damaged .*offset has 3 rows, not 4.*make it anew"):
@@ -186,7 +213,7 @@ def test_damaged_meta_and_index(copy):
 def made_by_an_older_version(store):
     """Takes the hashes of the index out of meta.json."""
     meta = json.loads((store / "meta.json").read_text())
-    del meta["index"]
+    del meta["index"], meta["checksum"]
     (store / "meta.json").write_text(json.dumps(meta))
 
 

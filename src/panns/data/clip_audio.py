@@ -163,8 +163,11 @@ def decode_checked(payload: bytes, codec: int, frames: int) -> np.ndarray:
 def examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
     """Note what is worth knowing about the samples of a clip, as the reader will see them."""
     samples = samples[: form.clip_samples]
-    if not samples.any():
-        raise LeftOut("silent", f"{len(samples)} zero samples")
+    if samples.min() == samples.max():
+        same = int(samples[0])
+        raise LeftOut(
+            "constant" if same else "silent", f"{len(samples)} {f'samples of {same}' if same else 'zero samples'}"
+        )
     if len(samples) < form.clip_samples:
         findings.append(("short", f"{len(samples) / form.sample_rate:.3f} s"))
     clipped = codecs.num_clipped(samples)

@@ -1,7 +1,10 @@
 """Hashes of files, by which a copy of another time or place is known."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 DIGITS = 16  # of the hashes in meta.json
 HASH_BLOCK = 2**22  # bytes read at once
@@ -22,6 +25,11 @@ def file_sha256(path: Path) -> str:
 def file_hash(path: Path) -> str:
     """What meta.json says of a file of the index; empty if it cannot be read."""
     return file_sha256(path)[:DIGITS]
+
+
+def meta_hash(meta: Mapping[str, Any]) -> str:
+    """What meta.json says of its own content."""
+    return content_hash(json.dumps(meta, sort_keys=True).encode())
 
 
 def content_hash(content: bytes) -> str:

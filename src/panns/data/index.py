@@ -10,7 +10,8 @@ from typing import IO
 
 import numpy as np
 
-from panns.data.hashing import file_hash
+from panns.data.hashing import file_hash, meta_hash
+from panns.data.store_files import CHECKSUM
 from panns.whole_files import written_whole
 
 CLIP_COLUMNS = {  # one row a clip
@@ -72,7 +73,8 @@ def write_index(root: Path, columns: dict[str, np.ndarray], meta: dict) -> None:
             np.save(file, columns[name], allow_pickle=False)
             _flush(file)
         hashes[name] = file_hash(path)
-    meta = meta | {"index": hashes}
+    meta = {key: value for key, value in meta.items() if key != CHECKSUM} | {"index": hashes}
+    meta[CHECKSUM] = meta_hash(meta)
     (root / "meta.json").unlink(missing_ok=True)  # without it, there is no store while the index is exchanged
     shutil.rmtree(root / "index", ignore_errors=True)
     temporary.rename(root / "index")

@@ -22,7 +22,7 @@ from panns.data.parts import Part, find_parts, part_folder
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import ImportReport, read_report
 from panns.data.store import ClipStore
-from panns.data.store_files import FORMAT
+from panns.data.store_files import CHECKSUM, FORMAT
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
 OWN = {"index", "index.tmp", ".meta.json.part", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
@@ -150,7 +150,7 @@ def _join_quarantines(stores: Sequence[ClipStore], out: Path) -> None:
 
 def _is_there(out: Path, columns: dict[str, np.ndarray], meta: dict) -> bool:
     """Whether an earlier merge made the same: a store that may be in use is not written again."""
-    if {key: value for key, value in (_meta(out) or {}).items() if key != "index"} != meta:
+    if {key: value for key, value in (_meta(out) or {}).items() if key not in ("index", CHECKSUM)} != meta:
         return False
     try:
         there = load_columns(out)

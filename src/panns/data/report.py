@@ -14,6 +14,7 @@ LEFT_OUT = {
     "unreadable": "no audio that soundfile reads, or a truncated file",
     "empty": "no samples",
     "silent": "every sample is zero: no audio to learn from",
+    "constant": "every sample has the same value: no audio to learn from",
     "non_finite": "holds NaN or infinite samples",
     "duplicate": "its id is taken by an earlier clip or file, the only one that is read",
     "no_label": "none of its labels is in the class list",

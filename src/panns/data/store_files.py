@@ -4,7 +4,19 @@ import json
 import os
 from pathlib import Path
 
+from panns.data.hashing import meta_hash
+
 FORMAT = 1
+CHECKSUM = "checksum"  # of all else in meta.json
+PUT_BACK = "put it back from a copy, or make the store anew"
+NEEDED = {  # keys of meta.json, and whether a value can be theirs
+    "name": lambda value: isinstance(value, str),
+    "sample_rate": lambda value: type(value) is int and value > 0,
+    "clip_seconds": lambda value: type(value) in (int, float) and value > 0,
+    "classes": lambda value: isinstance(value, list) and all(isinstance(label, list) for label in value),
+    "splits": lambda value: isinstance(value, list) and all(isinstance(split, str) for split in value),
+    "single_label": lambda value: isinstance(value, bool),
+}
 
 
 class StoreError(ValueError):
@@ -47,10 +59,20 @@ def parse_meta(text: bytes, path: Path | str) -> dict:
         meta = json.loads(text)
     except ValueError as error:
         raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
+    if not isinstance(meta, dict):
+        raise StoreError(f"{path}: not the meta.json of a store; {PUT_BACK}")
     if meta.get("format") != FORMAT:
         raise StoreError(
             f"{path}: store format {meta.get('format')} where this version reads {FORMAT}; update panns, or make the "
             "store anew"
+        )
+    written = meta.pop(CHECKSUM, None)  # older stores have none
+    for key, fits in NEEDED.items():
+        if not fits(meta.get(key)):
+            raise StoreError(f"{path}: {key} cannot be {meta.get(key)!r}; {PUT_BACK}")
+    if written not in (None, meta_hash(meta)):
+        raise StoreError(
+            f"{path}: not as it was written; {PUT_BACK} (changed on purpose: delete its line {CHECKSUM!r})"
         )
     return dict(meta)
 

@@ -16,6 +16,7 @@ from panns.data.importers import SourceError
 from panns.data.labels import audioset_classes
 from panns.data.manifest import ManifestSource
 from panns.data.packing import PackError, index, pack
+from panns.data.report import ImportReport
 
 NAMES = {label.mid: label.name for label in audioset_classes()}
 
@@ -69,6 +70,14 @@ def test_ast_manifests(tmp_path):
         store, report = import_(command, AstManifests([manifest]), tmp_path / command.__name__, sample_rate=16000)
         assert kinds(report) == {"packed": 10, "missing": 1}
         assert np.array_equal(store.read(0), soxr.resample(examples()[0].samples, RATE, 16000))
+
+
+@pytest.mark.parametrize(("key", "value"), [("labels", ["/m/09x0r"]), ("wav", None)])
+def test_ast_manifest_whose_values_are_no_text(tmp_path, key, value):
+    manifest = tmp_path / "train.json"
+    manifest.write_text(json.dumps({"data": [{"wav": "a.flac", "labels": "/m/09x0r"} | {key: value}]}))
+    with pytest.raises(SourceError, match=rf"train\.json: not of the form .*{key} is .*, which is no text"):
+        ManifestSource(manifest).clips(ImportReport())
 
 
 def test_ast_manifest_whose_audio_has_moved(tmp_path):

@@ -1,5 +1,6 @@
 """`panns verify` against every way in which files and index can be damaged."""
 
+import json
 import shutil
 import zlib
 
@@ -114,7 +115,8 @@ def test_what_meta_says_of_the_index_counts_from_the_start(verified_before, stor
     assert check(store, sample=0).counts["index_changed"] == 1
     meta = store / "meta.json"
     meta.write_text(meta.read_text().replace("Speech", "Spooch"))
-    assert check(store, sample=0).counts["index_changed"] == 2  # the check before has recorded it
+    with pytest.raises(StoreError, match=r"meta\.json: not as it was written; put it back from a copy"):
+        check(store, sample=0)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,9 @@ def test_a_wrong_rate_in_meta_json_is_no_damage_of_the_clips(codec, lists, tmp_p
     pack(source, store, sample_rate=8000, clip_seconds=0.25, codec=codec, jobs=1, show_progress=False)
     assert check(store, everything=True).is_whole
     meta = (store / "meta.json").read_text()
-    (store / "meta.json").write_text(meta.replace('"sample_rate": 8000', '"sample_rate": 16000'))
+    changed = json.loads(meta) | {"sample_rate": 16000}
+    del changed["checksum"]  # as older stores are
+    (store / "meta.json").write_text(json.dumps(changed))
     says = r"meta\.json says 16000 Hz, and the headers of its audio 8000 Hz: put the right sample_rate there"
     with pytest.raises(StoreError, match=says):
         check(store)
