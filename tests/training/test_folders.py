@@ -2,11 +2,12 @@
 
 import pytest
 from omegaconf import OmegaConf
+from train import train
 
 from panns.training import folders
 from panns.training.folders import check_configuration, check_writable
 from panns.training.run import FORMER, Run
-from runs import config, start
+from runs import config, small, start
 
 
 def test_a_folder_that_can_be_made_is_not_made(tmp_path):
@@ -31,27 +32,34 @@ def test_a_folder_of_somebody_else_is_named(tmp_path, monkeypatch):
         check_writable(tmp_path / "new", "hydra.run.dir")
 
 
+def as_hydra_leaves_it(folder, cfg):
+    (folder / ".hydra").mkdir(exist_ok=True)
+    OmegaConf.save(cfg, folder / ".hydra" / "config.yaml")
+
+
 def test_the_folder_of_another_configuration_is_refused_and_stays_as_it_is(tones, tmp_path):
-    folder = tmp_path / "run"
-    train_here = ("data.max_epochs=1", "model.frontend.n_mels=16")
-    assert start(tones, folder, *train_here).returncode == 0
+    folder, other = tmp_path / "run", ("data.max_epochs=2", "model.frontend.n_mels=32")
+    cfg = small(tones, folder, "data.max_epochs=1")
+    train(cfg)
+    as_hydra_leaves_it(folder, cfg)
     before = contents(folder)
-    for removed in (None, "metrics.json"):  # finished; with a checkpoint alone
-        if removed:
-            (folder / removed).unlink()
-            del before[removed]
-        done = start(tones, folder, "data.max_epochs=2", "model.frontend.n_mels=32")
-        assert done.returncode == 1
-        assert f"{folder} holds a run of another configuration: " in done.stderr
-        assert "model.frontend.n_mels 16 there, 32 here" in done.stderr
-        assert "data.max_epochs 1 there, 2 here" in done.stderr
-        assert "resume=never moves aside what is there" in done.stderr
-        assert contents(folder) == before
-    done = start(tones, folder, *train_here, "data.num_threads=1")  # how it is computed is no other configuration
-    assert done.returncode == 0, done.stderr
-    before = contents(folder)
-    done = start(tones, folder, "data.max_epochs=2", "model.frontend.n_mels=32", "resume=never")
-    assert done.returncode == 0, done.stderr
+    done = start(tones, folder, *other)
+    assert done.returncode == 1
+    assert f"train.py: {folder} holds a run of another configuration: " in done.stderr
+    assert "model.frontend.n_mels 16 there, 32 here" in done.stderr
+    assert "data.max_epochs 1 there, 2 here" in done.stderr
+    assert "resume=never moves aside what is there" in done.stderr
+    check_configuration(folder, small(tones, folder, "data.max_epochs=1", "data.num_threads=1"))  # the same science
+    (folder / "metrics.json").rename(tmp_path / "metrics.json")
+    with pytest.raises(SystemExit, match="n_mels 16 there, 32 here"):  # half done
+        check_configuration(folder, small(tones, folder, *other))
+    (tmp_path / "metrics.json").rename(folder / "metrics.json")
+    assert contents(folder) == before
+
+    anew = small(tones, folder, *other, "resume=never")
+    check_configuration(folder, anew)
+    as_hydra_leaves_it(folder, anew)
+    train(anew)
     assert len(list(folder.glob("before-*/checkpoints/last.ckpt"))) == 1
     (former,) = folder.glob("before-*/.hydra/config.yaml")
     assert former.read_bytes() == before[".hydra/config.yaml"]
