@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -22,10 +24,31 @@ def test_exclusive_classes_add_up_to_one(tmp_path):
     torch.testing.assert_close(load(tmp_path / "a.ckpt").probabilities(torch.randn(2, 32000)).sum(1), torch.ones(2))
 
 
-@pytest.mark.parametrize("target", ["os.system", "panns.models_evil.Cnn", "builtins.eval"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "panns.models_evil.Cnn",
+        "builtins.eval",
+        "panns.models.frontends.torch.hub.load",  # reached through what a module imports
+        "panns.models.frontends.torch.nn.Linear",
+        "panns.models.frontends.nn",
+        "panns.models.cnn.nn.Linear",
+        "panns.models.fold_batch_norms",
+        "panns.models.Gone",
+        "${oc.create:{_target_: os.system}}",
+    ],
+)
 def test_a_checkpoint_may_not_name_other_code(tmp_path, target):
     checkpoint(tmp_path / "a.ckpt", backbone={"_target_": target, "_partial_": True, "command": "false"})
-    with pytest.raises(NotOurCheckpointError, match=f"asks for '{target}'"):
+    with pytest.raises(NotOurCheckpointError, match=re.escape(f"asks for '{target}'")):
+        load(tmp_path / "a.ckpt")
+
+
+def test_a_configuration_that_fits_no_class_is_of_another_version(tmp_path):
+    backbone = {"_target_": "panns.models.Cnn", "_partial_": True, "old_key": 3}
+    checkpoint(tmp_path / "a.ckpt", backbone=backbone)
+    with pytest.raises(NotOurCheckpointError, match=r"a\.ckpt .*another version of panns.*old_key"):
         load(tmp_path / "a.ckpt")
 
 

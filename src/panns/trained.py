@@ -1,15 +1,20 @@
 """Models trained here, rebuilt from their checkpoint alone."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from panns import models
 from panns.models import AudioTagger
 from panns.weights.files import CheckpointError
 from panns.weights.loading import load_weights
 from panns.weights.reading import read_weights
 
-TRUSTED = "panns.models."  # a checkpoint may name nothing else to be called
+TRUSTED = "panns.models"  # a checkpoint may name nothing to be called but the layers that are defined there
 
 
 class NotOurCheckpointError(ValueError):
@@ -27,6 +32,7 @@ def load(path: str | Path) -> AudioTagger:
     Raises:
         NotOurCheckpointError: no such file, a damaged one, one of another origin.
     """
+    from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
     try:
@@ -39,17 +45,36 @@ def load(path: str | Path) -> AudioTagger:
             "Name the model: panns.create_model(name, checkpoint=...)."
         )
     for target in _targets(weights.config):
-        if not target.startswith(TRUSTED):
+        if not is_trusted(target):
             raise NotOurCheckpointError(
-                f"{path} asks for {target!r}; only classes of {TRUSTED[:-1]} are built from a checkpoint."
+                f"{path} asks for {target!r}; only classes of {TRUSTED} are built from a checkpoint."
             )
-    model: AudioTagger = instantiate({**weights.config, "num_classes": weights.num_classes})
+    try:
+        model: AudioTagger = instantiate({**weights.config, "num_classes": weights.num_classes})
+    except InstantiationException as error:
+        raise NotOurCheckpointError(
+            f"{path} describes a model that cannot be built, perhaps of another version of panns: "
+            f"{error.__cause__ or error}"
+        ) from error
     load_weights(model, weights)
     return model.eval()
 
 
+def is_trusted(target: str) -> bool:
+    """Whether a name is that of a network's part defined in `panns.models`, and nothing that is merely reached from
+    there, as `panns.models.frontends.torch.hub.load` is."""
+    package, _, name = target.rpartition(".")
+    modules = {TRUSTED, *(f"{TRUSTED}.{module.name}" for module in pkgutil.iter_modules(models.__path__))}
+    if package not in modules:
+        return False
+    found = getattr(importlib.import_module(package), name, None)
+    return isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ in modules
+
+
 def _targets(config: Any) -> Iterator[str]:
-    """All `_target_` values in a configuration."""
+    """All `_target_` values in a configuration, and all texts that could make one: train.py writes none."""
+    if isinstance(config, str) and "${" in config:
+        yield config
     if isinstance(config, Mapping):
         if "_target_" in config:
             yield str(config["_target_"])

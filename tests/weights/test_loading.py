@@ -234,3 +234,10 @@ def test_further_layers_behind_the_embedding_are_new_and_so_is_their_classifier(
     assert {name.rpartition(".")[0] for name in loaded.fresh} == {"head.hidden.0", "head.hidden.1", "head.classifier"}
     assert all(torch.equal(*pair) for pair in zip(before, model.head.classifier.parameters(), strict=True))
     assert torch.equal(model.head.fc.weight, trained.head.fc.weight)
+
+
+def test_weights_that_are_not_finite_are_refused(leenet, tmp_path):
+    state = {name: w.clone() for name, w in leenet.items()}
+    state["fc1.weight"][3, 4] = torch.nan
+    with pytest.raises(CheckpointError, match=r"a\.pth holds NaN or infinite weights, in fc1\.weight"):
+        create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", state))

@@ -42,8 +42,11 @@ def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
     file's with its classifier.
 
     Raises:
-        CheckpointError: the weights are of another model; says which.
+        CheckpointError: the weights are of another model, which is named, or not all finite.
     """
+    spoilt = (name for name, w in weights.state.items() if w.is_floating_point() and not w.isfinite().all())
+    if (name := next(spoilt, None)) is not None:
+        raise CheckpointError(f"{weights.path} holds NaN or infinite weights, in {name}: take an earlier checkpoint.")
     rows, words = _rows(model, weights)
     state = {name: w[rows] if name.startswith(weights.classifiers) else w for name, w in weights.state.items()}
     if weights.config is None:
