@@ -43,13 +43,9 @@ def test_the_embedding_stays_and_the_layers_behind_it_are_trained(tones, pretrai
 def test_all_of_the_layers_learn(tones, pretrained, tmp_path):
     frozen = ("task.freeze=embedding", "model.head.classifier_layers=3", f"checkpoint={pretrained}")
     ends = []
-    for epochs in (0, 1):
-        train(
-            small(
-                tones, tmp_path / str(epochs), *frozen, f"data.max_epochs={max(epochs, 1)}", f"optimizer.lr={epochs}e-2"
-            )
-        )
-        ends.append(weights(tmp_path / str(epochs) / "checkpoints" / "last.ckpt"))
+    for rate in ("0", "1e-2"):
+        train(small(tones, tmp_path / rate, *frozen, "data.max_epochs=1", f"optimizer.lr={rate}"))
+        ends.append(weights(tmp_path / rate / "checkpoints" / "last.ckpt"))
     for name in ("hidden.0.weight", "hidden.1.weight", "classifier.weight"):
         assert not torch.equal(*(end[f"model.head.{name}"] for end in ends)), name
 

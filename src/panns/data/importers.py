@@ -109,19 +109,21 @@ class ClipList:
         self.clips: list[Clip] = []
         self._classes, self._report = class_index(classes), report
         self._seen: dict[tuple[str, ...], tuple[tuple[int, ...], list[str]]] = {}
-        self._taken: dict[str, tuple[str, Sequence[str]]] = {}
+        self._taken: dict[str, str] = {}  # by id, where it was first seen
+        self._listed: dict[str, tuple[str, Sequence[str]]] = {}  # by id, path and labels, of those who give labels
 
     def is_new(self, clip_id: str, path: str, labels: Sequence[str] = (), row: str = "") -> bool:
         """Take the id for this path, or note a duplicate, with the row that lists it and the labels that it loses."""
         if clip_id in self._taken:
-            first, known = self._taken[clip_id]
-            detail = f"{row}: first seen as {first}" if row else f"first seen as {first}"
-            same = first.startswith(path)
-            if lost := [label for label in labels if same and label not in known]:
+            detail = f"{row}: first seen as {self._taken[clip_id]}" if row else f"first seen as {self._taken[clip_id]}"
+            first, known = self._listed.get(clip_id, ("", ()))
+            if lost := [label for label in labels if first == path and label not in known]:
                 detail += f"; not stored is {'; '.join(lost)}: list all labels of a clip in one row, separated by `;`"
             self._report.add("duplicate", clip_id, path, detail)
             return False
-        self._taken[clip_id] = f"{path}, {row}" if row else path, labels
+        self._taken[clip_id] = f"{path}, {row}" if row else path
+        if labels:
+            self._listed[clip_id] = path, labels
         return True
 
     def add(self, clip: Clip, labels: Sequence[str]) -> None:
