@@ -75,7 +75,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
             changed = check_fits(resumed, task.state_dict(), task.hparams)
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
-            start = load_weights(model, read_weights(path))
+            start = load_weights(model, read_weights(path), OmegaConf.to_container(cfg.model, resolve=True))
         task.check_frozen(has_weights=start is not None or resumed is not None)
         size = model_size(model, data.clip_seconds)
         announce(cfg, task, data, size, trainer, start, resumed, changed)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 def did_you_mean(name: str, names: Iterable[str], before: str = "") -> str:
     """-> " Did you mean cnn14?" for cn14, with what goes before the name; empty where no name is near."""
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {before}{near[0]}?" if near else ""
+    known = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean {before}{known[near[0]]}?" if near else ""
 
 
 def unknown(what: str, name: str, names: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from panns.models import AudioTagger
 from panns.names import unknown
 from panns.weights.cache import locate
@@ -42,7 +44,7 @@ def check_name(name: str) -> None:
         ValueError: with the names there are.
     """
     if name not in (there := list_models()):
-        raise ValueError(unknown("model", name, there))
+        raise ValueError(unknown("model", str(name), there))
 
 
 def create_model(name: str, checkpoint: str | Path | None = None, **overrides: Any) -> AudioTagger:
@@ -57,40 +59,62 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
             `create_model("cnn14", num_classes=50, **{"backbone.depth": 4})`. The parts are choices: `head="frame"`.
 
     Raises:
-        ValueError: If the name or a key is unknown, or the checkpoint is of another model.
+        ValueError: If the name or a key is unknown, a value of another kind than its key takes, or the checkpoint of
+            another model.
     """
     check_name(name)
     if checkpoint is None:
-        return _build(name, overrides)
+        return _build(_configured(name, overrides))
     weights = read_weights(locate(checkpoint, name))
-    model = _build(name, {"num_classes": weights.num_classes} | overrides)
-    loaded = load_weights(model, weights)
-    if loaded.fresh:
+    config = _configured(name, {"num_classes": weights.num_classes} | overrides)
+    model = _build(config)
+    loaded = load_weights(model, weights, config)
+    if loaded.fresh or loaded.changed:
         logger.warning("%s", loaded)
     return model
 
 
-def _build(name: str, overrides: dict[str, Any]) -> AudioTagger:
-    from hydra.errors import HydraException, InstantiationException
+def _build(config: dict[str, Any]) -> AudioTagger:
+    from hydra.errors import InstantiationException
     from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
-    overrides = dict(overrides)
-    parts = {part: overrides.pop(part) for part in PARTS if part in overrides}
     try:
-        config = _compose(name, parts)
-        for key, value in overrides.items():
-            OmegaConf.update(config, key, value, force_add=False)
         return instantiate(config)
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):
             raise error.__cause__ from None
-        raise
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(
-            f"create_model({name!r}) cannot take {parts | overrides}: {str(error).splitlines()[0]}"
-        ) from error
+        raise ValueError(f"A model cannot be built so: {error.__cause__ or error}") from error
+
+
+def _configured(name: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    """-> the preset with overrides, resolved.
+
+    Raises:
+        ValueError: A part or a key is unknown, or a value of another kind than its key takes.
+    """
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+
+    from panns.config_keys import unknown_key, wrong_kind
+
+    overrides = {key: _plain(value) for key, value in overrides.items()}
+    parts = {part: overrides.pop(part) for part in PARTS if part in overrides}
+    try:
+        config = _compose(name, parts)
+    except HydraException as error:
+        raise ValueError(f"create_model({name!r}) cannot take {parts}: {str(error).splitlines()[0]}") from error
+    for key, value in overrides.items():
+        if wrong := unknown_key(config, key) or wrong_kind(config, key, value, lambda group: []):
+            raise ValueError(f"create_model({name!r}): {wrong}")
+        OmegaConf.update(config, key, value)
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and NumPy's numbers as YAML has them."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _compose(name: str, parts: dict[str, str]) -> Any:

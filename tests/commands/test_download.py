@@ -52,3 +52,10 @@ def test_models_without_released_weights_and_names_of_none(two, capsys, server):
     assert not server.requests
     with pytest.raises(SystemExit):
         main(["download"])
+
+
+def test_list_tells_a_file_of_another_size(two, server, capsys):
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    (cache_dir() / "cnn6.pth").write_bytes(b"a web page")
+    assert main(["download", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("not the released file: 10 bytes lie there; delete it")

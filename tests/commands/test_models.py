@@ -26,6 +26,8 @@ def test_mistakes_are_told_before_anything_is_measured(tmp_path, capsys):
     for wrong, says in (
         (["cnn14", "cnn15"], "No model 'cnn15'"),
         (["--markdown", str(tmp_path / "a.md")], "a.md has no place for the table"),
+        (["--picture", str(tmp_path / "a.doc")], "a.doc: a picture ends in one of "),
+        (["--picture", str(tmp_path / "none" / "a.png")], f"there is no folder {tmp_path / 'none'}"),
     ):
         assert main(["models", *wrong]) == 2
         output = capsys.readouterr()

@@ -47,7 +47,7 @@ def test_every_preset_says_the_same_without_its_batch_norms(preset):
 class Backbone(nn.Module):
     """One convolution and one batch norm; what is done with them is the test's."""
 
-    out_channels, time_stride, min_frames, min_bins = 4, 1, 1, 1
+    out_channels, input_dims, time_stride, min_frames, min_bins = 4, 1, 1, 1, 1
 
     def __init__(self, how):
         super().__init__()

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -208,6 +209,38 @@ def test_create_model_refuses_what_it_does_not_know():
         create_model("cnn14", heads=4)
     with pytest.raises(ValueError, match="attention"):
         create_model("cnn14", head="attention")
+    with pytest.raises(ValueError, match="No model 'None'"):
+        create_model(None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("frontend.hop_length", 2.5, "hop_length=2.5: a whole number is wanted there, or null"),
+        ("backbone.depth", True, "depth=true: a whole number is wanted there, such as 6"),
+        ("sample_rate", 22050.5, "sample_rate=22050.5: a whole number is wanted there, such as 32000"),
+        ("sample_rate", "fast", "sample_rate=fast: a whole number"),
+        ("backbone.dropout", None, "dropout=null: a number is wanted there"),
+        ("frontend.f_min", -5.0, "f_min=-5.0, f_max=14000.0: need 0 <= f_min"),
+        ("backbone.deph", 4, "There is no key 'backbone.deph'. Did you mean backbone.depth?"),
+    ],
+)
+def test_create_model_names_the_key_of_a_wrong_value(key, value, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        create_model("cnn14", **{key: value})
+
+
+def test_create_model_takes_tuples_and_numbers_of_numpy():
+    model = create_model("leenet11", num_classes=np.int64(3), **{"backbone.channels": (4, 4, np.int32(8))})
+    assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 3)
+    with pytest.raises(ValueError, match="A model cannot be built so: "):
+        create_model("leenet11", **{"backbone.channels": ["a"]})
+
+
+@pytest.mark.parametrize(("model", "part"), [("cnn6", {"frontend": "raw"}), ("leenet11", {"frontend": "logmel"})])
+def test_a_frontend_that_the_backbone_cannot_take(model, part, no_init):
+    with pytest.raises(ValueError, match=r"Frontend (Raw|LogMel) gives a .*, backbone (Cnn|LeeNet) takes a .*: choose"):
+        create_model(model, **part)
 
 
 def test_initialisation_is_the_released_one():

@@ -150,3 +150,18 @@ def test_dropout_is_applied_as_often_as_in_the_released_code(name, rates):
             module.register_forward_hook(lambda module, *_: applied.update([module.p]))
     model(0.1 * torch.randn(2, 3 * model.min_samples))
     assert {rate: count for rate, count in applied.items() if rate > 0} == rates
+
+
+def test_what_is_no_waveform_is_refused_with_the_remedy():
+    model = create_model("cnn6", **{"backbone.depth": 1})
+    for wrong, says in (
+        (torch.zeros(32000), r"\(32000,\) torch\.float32; .*waveform\[None\]"),
+        (torch.zeros(1, 32000, dtype=torch.int16), "divide int16 by 32768"),
+        (torch.zeros(0, 32000), r"\(0, 32000\)"),
+        (torch.zeros(1, 32000).numpy(), "got ndarray: torch.from_numpy"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            model(wrong)
+    for dtype in (torch.float16, torch.float64):
+        with pytest.raises(ValueError, match=rf"weights are {dtype}.*torch\.autocast"):
+            model.to(dtype)(torch.zeros(1, 32000))

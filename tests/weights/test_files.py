@@ -91,3 +91,24 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         load_checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match=r"no checkpoint .*none\.ckpt"):
         load_checkpoint(tmp_path / "none.ckpt")
+
+
+def test_one_wrong_bit_is_found(tmp_path):
+    path = tmp_path / "a.ckpt"
+    torch.save({"w": torch.zeros(10000)}, path)
+    content = bytearray(path.read_bytes())
+    content[20000] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["w"].any()  # torch takes it
+    with pytest.raises(CheckpointError, match=r"a\.ckpt is damaged or no checkpoint \(Bad CRC-32"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("how", ["no_checksums", "no_zip"])
+def test_files_without_checksums_are_read(tmp_path, how):
+    torch.serialization.set_crc32_options(how != "no_checksums")
+    try:
+        torch.save({"w": torch.ones(10)}, tmp_path / "a.ckpt", _use_new_zipfile_serialization=how != "no_zip")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert load_checkpoint(tmp_path / "a.ckpt")["w"].all()

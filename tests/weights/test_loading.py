@@ -157,10 +157,11 @@ def test_our_own_checkpoints(tmp_path, caplog):
 
 def test_our_own_checkpoint_of_another_model(tmp_path):
     checkpoint(tmp_path / "a.ckpt")
+    weights = read_weights(tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match=r"a\.ckpt \(checkpoint of train.py, 3 classes\) is of another model: 0"):
-        create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | {"backbone.base_channels": 8})
+        load_weights(create_model("cnn10", **TINY | {"backbone.base_channels": 8}), weights)
     with pytest.raises(CheckpointError, match=r"is of another model: \d+ parameters missing in it, 0 foreign"):
-        create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | {"backbone.depth": 3})
+        load_weights(create_model("cnn10", **TINY | {"backbone.depth": 3}), weights)
 
 
 def test_a_released_file_of_another_model(leenet, tmp_path):
@@ -241,3 +242,47 @@ def test_weights_that_are_not_finite_are_refused(leenet, tmp_path):
     state["fc1.weight"][3, 4] = torch.nan
     with pytest.raises(CheckpointError, match=r"a\.pth holds NaN or infinite weights, in fc1\.weight"):
         create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", state))
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"sample_rate": 16000}, "sample_rate is 16000 here and 32000 there"),
+        ({"frontend.f_min": 0.0}, r"frontend\.f_min is 0\.0 here and 50\.0 there"),
+        ({"frontend.n_fft": 512}, r"frontend\.n_fft is 512 here and null there"),
+        ({"backbone.pool_last": False}, r"backbone\.pool_last is False here and True there"),
+        ({"backbone.depth": 3}, r"backbone\.depth is 3 here and 2 there\. Compose"),
+    ],
+)
+def test_equal_shapes_do_not_make_an_equal_model(tmp_path, other, says):
+    checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=f"is of another model: {says}"):
+        create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | other)
+
+
+def test_a_part_of_another_class_is_named_alone(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(
+        CheckpointError, match=r"another model: backbone\._target_ is \S+MobileNetV1 here and \S+Cnn there\."
+    ):
+        create_model("mobilenet_v1", checkpoint=tmp_path / "a.ckpt")
+
+
+def test_what_a_fine_tuner_may_change_is_told(tmp_path, caplog):
+    checkpoint(tmp_path / "a.ckpt")
+    quiet = {"backbone.dropout": 0.0, "head.dropout": 0.1, "short_clips": "zeros"}
+    create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | quiet)
+    assert not caplog.text
+    create_model("cnn10", checkpoint=tmp_path / "a.ckpt", **TINY | {"frontend.hop_length": 160})
+    assert "classifier: all 3 classes; frontend.hop_length is 160 here and null there" in caplog.text
+
+
+def test_a_classifier_whose_parts_disagree_is_damaged(leenet, tmp_path):
+    state = leenet | {"fc_audioset.bias": torch.zeros(526)}
+    with pytest.raises(CheckpointError, match=r"of 527 classes, .*fc_audioset\.bias has 526"):
+        create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", state))
+    checkpoint(tmp_path / "a.ckpt")
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    content["state_dict"]["model.head.classifier.bias"] = torch.zeros(4)
+    with pytest.raises(NotOurCheckpointError, match=r"of 3 classes, .*head\.classifier\.bias has 4"):
+        load(saved(tmp_path / "b.ckpt", content))

@@ -51,6 +51,9 @@ def _named(models: Sequence[str]) -> list[ReleasedFile]:
 
 
 def _line(file: ReleasedFile) -> str:
-    here = "here" if (cache_dir() / file.name).exists() else ""
+    path, here = cache_dir() / file.name, ""
+    if path.exists():
+        whole = file.size in (None, path.stat().st_size)
+        here = "here" if whole else f"not the released file: {path.stat().st_size:,} bytes lie there; delete it"
     size = f"{file.size / 1e6:.0f} MB" if file.size else ""
     return f"{file.preset:<25} {file.name:<38} {size:>6}  {here}".rstrip()

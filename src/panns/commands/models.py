@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from panns.drawing import check_drawable
 from panns.model_table.picture import map_against_multi_adds
 from panns.model_table.rows import chosen_models, model_row
 from panns.model_table.text import around_markers, heading, line, markdown, notes, write_between_markers
@@ -20,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
     """Print each row as soon as it is known, then the notes; write what was asked for."""
     if args.markdown:
         around_markers(args.markdown)  # a file without them is refused before anything is measured
+    if args.picture:
+        check_drawable(args.picture)
     names = chosen_models(args.models)
     print(heading(names), flush=True)
     rows = []

@@ -30,6 +30,8 @@ class Cnn(nn.Module):
         ValueError: If no block is left, or more than MAX_DEPTH would be; a width that is not above 0, an even kernel.
     """
 
+    input_dims = 2
+
     def __init__(
         self,
         in_channels: int,

@@ -46,10 +46,11 @@ class LogMel(nn.Module):
         f_max: Upper edge in Hz; None for 14 kHz, or half the sample rate where that is lower.
 
     Raises:
-        ValueError: If f_max lies above half the sample rate or not above f_min, n_mels above the number of frequency
-            bins, or a size is not above 0.
+        ValueError: If f_min is negative, f_max above half the sample rate or not above f_min, n_mels above the number
+            of frequency bins, or a size is not above 0.
     """
 
+    output_dims = 2
     out_channels = 1
 
     def __init__(
@@ -67,9 +68,9 @@ class LogMel(nn.Module):
         self.hop_length = hop_length or round(0.01 * sample_rate)
         self.num_bins = n_mels
         f_max = min(14000.0, sample_rate / 2) if f_max is None else f_max
-        if not f_min < f_max <= sample_rate / 2:
+        if not 0 <= f_min < f_max <= sample_rate / 2:
             raise ValueError(
-                f"frontend.f_min={f_min}, f_max={f_max}: need f_min < f_max <= {sample_rate / 2} Hz, half the rate."
+                f"frontend.f_min={f_min}, f_max={f_max}: need 0 <= f_min < f_max <= {sample_rate / 2}, half the rate."
             )
         if n_mels > self.n_fft // 2 + 1:
             raise ValueError(
@@ -119,7 +120,7 @@ class LogMel(nn.Module):
 class Raw(nn.Module):
     """(B, L) -> (B, 1, L): the waveform as it is, for the 1-D networks."""
 
-    out_channels = num_bins = hop_length = 1
+    output_dims = out_channels = num_bins = hop_length = 1
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()

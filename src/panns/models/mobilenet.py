@@ -28,6 +28,7 @@ class MobileNetV1(nn.Module):
         width: Multiplies every number of channels, rounded to multiples of 8.
     """
 
+    input_dims = 2
     time_stride = min_frames = min_bins = 32
 
     def __init__(self, in_channels: int, width: float = 1.0) -> None:
@@ -73,6 +74,7 @@ class MobileNetV2(nn.Module):
             narrower than 1280.
     """
 
+    input_dims = 2
     time_stride = min_frames = min_bins = 32
 
     def __init__(self, in_channels: int, width: float = 1.0) -> None:

@@ -91,6 +91,8 @@ class ResNet(nn.Module):
         ValueError: If there is no stage, one without blocks, more than MAX_STAGES, or no width.
     """
 
+    input_dims = 2
+
     def __init__(
         self,
         in_channels: int,

@@ -5,6 +5,7 @@ Shapes: B clips, L samples, C channels, T frames, F frequency bins, D features, 
 
 from typing import Any, Literal, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,16 +15,23 @@ from panns.models.layers import require_positive
 
 ShortClips = Literal["refuse", "zeros", "repeat"]
 SHORT_CLIPS = ("refuse", "zeros", "repeat")
+KINDS = {1: "a waveform (B, 1, L)", 2: "a map of time and frequency (B, C, T, F)"}
 
 
 class FrontendFactory(Protocol):
-    """Makes (B, L) -> (B, C, T, F), or (B, 1, L) if raw; has out_channels, num_bins, hop_length, min_samples()."""
+    """Makes (B, L) -> (B, C, T, F), or (B, 1, L) if raw.
+
+    Has out_channels, output_dims (2 of a map, 1 if raw), num_bins, hop_length, min_samples().
+    """
 
     def __call__(self, *, sample_rate: int) -> Any: ...
 
 
 class BackboneFactory(Protocol):
-    """Makes (B, C, T, F) or (B, 1, L) -> (B, D, T'); has out_channels, time_stride, min_frames, min_bins."""
+    """Makes (B, C, T, F) or (B, 1, L) -> (B, D, T').
+
+    Has input_dims (2 or 1), out_channels, time_stride, min_frames, min_bins.
+    """
 
     def __call__(self, *, in_channels: int) -> Any: ...
 
@@ -54,8 +62,9 @@ class AudioTagger(nn.Module):
             frame.
 
     Raises:
-        ValueError: If the frontend gives fewer frequency bins than the backbone pools away, short_clips is unknown,
-            or sample_rate or num_classes not above 0.
+        ValueError: If the frontend gives a waveform and the backbone takes a map, or the reverse; if the frontend gives
+            fewer frequency bins than the backbone pools away; short_clips is unknown; sample_rate or num_classes not
+            above 0.
     """
 
     def __init__(
@@ -79,6 +88,11 @@ class AudioTagger(nn.Module):
         self.frontend = frontend(sample_rate=sample_rate)
         self.backbone = backbone(in_channels=self.frontend.out_channels)
         self.head = head(in_features=self.backbone.out_channels, num_classes=num_classes)
+        if (gives := self.frontend.output_dims) != (takes := self.backbone.input_dims):
+            raise ValueError(
+                f"Frontend {type(self.frontend).__name__} gives {KINDS[gives]}, backbone "
+                f"{type(self.backbone).__name__} takes {KINDS[takes]}: choose another frontend or another backbone."
+            )
         if self.frontend.num_bins < self.backbone.min_bins:
             raise ValueError(
                 f"The backbone pools {self.backbone.min_bins} frequency bins into one, the frontend gives it "
@@ -98,7 +112,8 @@ class AudioTagger(nn.Module):
             augment: The random choices for a training batch; None for evaluation.
 
         Raises:
-            ValueError: If the waveform is not (B, L) float or is shorter than min_samples.
+            ValueError: If the waveform is not a (B, L) float tensor, has no clip or is shorter than min_samples, or the
+                weights are not float32.
         """
         waveform = self._checked(waveform)
         if augment is not None:
@@ -116,10 +131,19 @@ class AudioTagger(nn.Module):
         return logits.softmax(-1) if self.exclusive else logits.sigmoid()
 
     def _checked(self, waveform: Tensor) -> Tensor:
-        if waveform.dim() != 2 or not waveform.is_floating_point():
+        if not isinstance(waveform, Tensor):
+            raise ValueError(
+                f"Expected a tensor, got {type(waveform).__name__}: torch.from_numpy makes one of an array."
+            )
+        if waveform.dim() != 2 or not waveform.is_floating_point() or not len(waveform):
             raise ValueError(
                 f"Expected a float waveform (clips, samples) in [-1, 1], got {tuple(waveform.shape)} {waveform.dtype}; "
                 "average channels to mono, divide int16 by 32768, write one clip as waveform[None]."
+            )
+        if (dtype := next(self.parameters()).dtype) != torch.float32:
+            raise ValueError(
+                f"The weights are {dtype}; the spectrogram and the classifier need them in float32: model.float(), and "
+                "for speed torch.autocast around the call."
             )
         missing = self.min_samples - waveform.shape[1]
         if missing <= 0:

@@ -26,7 +26,7 @@ class LeeNet(nn.Module):
         dropout: Between blocks; none in LeeNet11, 0.1 in LeeNet24.
     """
 
-    min_frames = min_bins = 1
+    input_dims = min_frames = min_bins = 1
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class DaiNet(nn.Module):
         channels: Width of each block; pooling by 4 lies between blocks.
     """
 
-    min_bins = 1
+    input_dims = min_bins = 1
 
     def __init__(self, in_channels: int, channels: Sequence[int] = (64, 128, 256, 512)) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class Res1dNet(nn.Module):
         ValueError: If there is no stage, one without blocks, or one without a width.
     """
 
-    min_bins = 1
+    input_dims = min_bins = 1
 
     def __init__(
         self,

@@ -38,6 +38,8 @@ class Wavegram(nn.Module):
         ValueError: If hop_length and strides contradict each other, or hop_length has no such factors.
     """
 
+    output_dims = 2
+
     def __init__(
         self,
         sample_rate: int,
@@ -97,6 +99,8 @@ class WavegramLogMel(nn.Module):
     Raises:
         ValueError: If n_mels is odd, or as `LogMel` and `Wavegram`.
     """
+
+    output_dims = 2
 
     def __init__(
         self,

@@ -1,9 +1,8 @@
 """Command-line overrides that cannot be meant: refused with the names there are and the kind of value expected."""
 
-import inspect
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import hydra
 from hydra.core.config_loader import ConfigLoader
@@ -12,16 +11,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf, open_dict
 
+from panns.config_keys import unknown_key, wrong_kind
 from panns.names import did_you_mean
 
-OTHER_KINDS = {  # keys whose value may also be of another kind than the default, by what Lightning takes
-    "trainer.devices": lambda value: isinstance(value, list) or value == "auto",
-    "trainer.deterministic": lambda value: value == "warn",
-    "deterministic": lambda value: value == "warn",
-}
 MODE = "hydra.mode"
 DECIDED = {"model.num_classes": "the data set's class list decides it; leave it out"}  # keys for those without data
 
@@ -61,7 +55,9 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
         _exit_at_first(f"{o.input_line}: {DECIDED[o.key_or_group]}." for o in keys if o.key_or_group in DECIDED)
-        _exit_at_first(wrong_kind(cfg, o.key_or_group, value, loader) for o in keys for value in _values(o))
+        _exit_at_first(
+            wrong_kind(cfg, o.key_or_group, value, loader.get_group_options) for o in keys for value in _values(o)
+        )
     GlobalHydra.instance().clear()
     if sweeps and single_run:
         sys.exit(f"{sweeps[0]}: several values are several runs; add -m to train them all.")
@@ -78,73 +74,6 @@ def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:
             hint = did_you_mean(str(name), there, before=f"{group}=")
             return f"There is no {group}={name}.{hint} Choices: {', '.join(there)}."
     return None
-
-
-def unknown_key(cfg: DictConfig, key: str) -> str | None:
-    """-> what to say about a key that is not in `cfg`, None if it is."""
-    node: Any = cfg
-    path = ""
-    for part in key.split("."):
-        valid = [str(k) for k in node if not str(k).startswith("_")] if OmegaConf.is_dict(node) else []
-        if part not in valid and not (OmegaConf.is_list(node) and part.isdigit()):
-            hint = did_you_mean(part, valid, before=f"{path}." if path else "")
-            where = f"{path} has" if path else "The configuration has"
-            return f"There is no key {key!r}.{hint} {where} the keys: {', '.join(sorted(valid)) or 'none'}."
-        node = node._get_node(part)  # as written: an interpolation is not followed
-        path = f"{path}.{part}" if path else part
-        if not OmegaConf.is_config(node):
-            node = OmegaConf.create({})
-    return None
-
-
-def wrong_kind(cfg: DictConfig, key: str, value: Any, loader: ConfigLoader) -> str | None:
-    """-> what to say about a value of another kind than its key takes: that of the default in `cfg`.
-
-    Where the default is null, it is what the class that gets the value says, if it wants a number. None if all is well,
-    if the value refers to another key, or if nothing tells: `???` and text.
-    """
-    try:
-        default = OmegaConf.select(cfg, key)
-    except OmegaConfBaseException:  # refers to what is only known in a run
-        return None
-    if "${" in str(value) or OTHER_KINDS.get(key, lambda _: False)(value) or (value is None and default is None):
-        return None
-    given = f"{key}={_as_typed(value)}"
-    if OmegaConf.is_dict(default):
-        there = loader.get_group_options(group := key.replace(".", "/"))
-        instead = f"write {group}=NAME with one of {', '.join(there)}" if there else f"write {key}.KEY=VALUE"
-        return None if value is None or isinstance(value, dict) else f"{given}: {key} has keys of its own; {instead}."
-    kind = _number_wanted(cfg, key) if default is None else list if OmegaConf.is_list(default) else type(default)
-    for of_kind, expected, fits in (
-        (bool, "true or false", isinstance(value, bool)),
-        (int, "a whole number", type(value) is int),
-        (float, "a number", type(value) in (int, float)),
-        (list, "a list", isinstance(value, list)),
-    ):
-        if kind is of_kind and not fits:
-            example = "or null" if default is None else f"such as {_as_typed(default)}"
-            return f"{given}: {expected} is wanted there, {example}."
-    return None
-
-
-def _number_wanted(cfg: DictConfig, key: str) -> type | None:
-    """int or float where the parameter that a key sets takes these alone, beside None."""
-    group, _, name = key.rpartition(".")
-    target = OmegaConf.select(cfg, f"{group}._target_") if group else None
-    if target is None:
-        return None
-    parameter = inspect.signature(hydra.utils.get_object(target)).parameters.get(name)
-    if parameter is None:
-        return None
-    kinds = {*(get_args(parameter.annotation) or [parameter.annotation])} - {type(None)}
-    return (int if kinds == {int} else float) if kinds and kinds <= {int, float} else None
-
-
-def _as_typed(value: Any) -> str:
-    """A value as one writes it on the command line."""
-    if OmegaConf.is_list(value) or isinstance(value, list):
-        return f"[{','.join(map(_as_typed, value))}]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _exit_at_first(messages: Any) -> None:

@@ -1,7 +1,8 @@
 """Puts weights that were read into a model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -10,6 +11,8 @@ from panns.models.released import ADDED, convert_released, recognise
 from panns.weights.catalog import released_files
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
+
+LEFT_OPEN = ("num_classes", "short_clips", "dropout", "block_dropout", "classifier_layers", "_partial_")
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,21 @@ class Loaded:
         classifier: What the classifier starts from, in words.
         fresh: Names of the model's weights that stay as initialised.
         dropped: Names in the file that are left out on purpose.
+        changed: Keys of the model that the weights were trained with another value of, in words.
     """
 
     weights: Weights
     classifier: str
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.weights.path} ({self.weights.source}); classifier: {self.classifier}"
+        changed = f"; {', '.join(self.changed)}" if self.changed else ""
+        return f"{self.weights.path} ({self.weights.source}); classifier: {self.classifier}{changed}"
 
 
-def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
+def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any] | None = None) -> Loaded:
     """Loads weights into a model of the same architecture.
 
     Further layers of the model behind the embedding, which the file lacks, stay as initialised, and so does the
@@ -41,13 +47,22 @@ def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
     initialised. Without names the numbers of classes have to agree. A model that has no class names takes over the
     file's with its classifier.
 
+    Equal shapes do not make an equal model: where both are known, what the model and the file were built from is
+    compared too. The head and the frontend's hop_length may differ, which the result names.
+
+    Args:
+        model: With or without class names.
+        weights: As read.
+        config: What the model was built from, `conf/model` resolved.
+
     Raises:
         CheckpointError: the weights are of another model, which is named, or not all finite.
     """
     spoilt = (name for name, w in weights.state.items() if w.is_floating_point() and not w.isfinite().all())
     if (name := next(spoilt, None)) is not None:
         raise CheckpointError(f"{weights.path} holds NaN or infinite weights, in {name}: take an earlier checkpoint.")
-    rows, words = _rows(model, weights)
+    told: tuple[str, ...] = ()
+    rows, classifier = _rows(model, weights)
     state = {name: w[rows] if name.startswith(weights.classifiers) else w for name, w in weights.state.items()}
     if weights.config is None:
         try:
@@ -55,11 +70,14 @@ def load_weights(model: AudioTagger, weights: Weights) -> Loaded:
         except ValueError as error:
             raise CheckpointError(f"{weights.path}: {error}{_right_model(state)}") from error
     else:
-        ours, report = _of_same_model(state, model, weights), None
+        other = dict(other_values(weights.config, config or {}))
+        told = tuple(words for key, words in other.items() if _is_free(key))
+        foreign = ", ".join(words for key, words in other.items() if not _is_free(key))
+        ours, report = _of_same_model(state, model, weights, foreign), None
     fresh = tuple(model.load_state_dict(ours, strict=False).missing_keys)
     if not fresh and not model.classes:
         model.classes, model.exclusive = list(weights.classes), weights.exclusive
-    return Loaded(weights, words, fresh, report.dropped if report else ())
+    return Loaded(weights, classifier, fresh, report.dropped if report else (), told)
 
 
 def _right_model(released: Mapping[str, Tensor]) -> str:
@@ -93,10 +111,12 @@ def _added(model: AudioTagger, state: Mapping[str, Tensor]) -> set[str]:
     return {name for name in model.state_dict() if name.startswith(ADDED) and name not in state}
 
 
-def _of_same_model(state: Mapping[str, Tensor], model: AudioTagger, weights: Weights) -> dict[str, Tensor]:
+def _of_same_model(
+    state: Mapping[str, Tensor], model: AudioTagger, weights: Weights, foreign: str
+) -> dict[str, Tensor]:
     added = _added(model, state)
     wanted = {name: value for name, value in model.state_dict().items() if name not in added}
-    if found := differences(state, wanted, but=weights.classifiers):
+    if found := foreign or differences(state, wanted, but=weights.classifiers):
         raise CheckpointError(
             f"{weights.path} ({weights.source}) is of another model: {found}. "
             "Compose the model it was trained with (.hydra/config.yaml beside it)."
@@ -124,3 +144,27 @@ def differences(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor], but: 
     return (
         f"{len(missing)} parameters missing in it, {len(foreign)} foreign, {len(reshaped)} of another shape; {example}"
     )
+
+
+def other_values(saved: Mapping[str, Any], wanted: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, str]]:
+    """Keys of `conf/model` that have another value in the file, and both values in words.
+
+    Left out are what only training or the classes decide (`LEFT_OPEN`), and keys that one of the two does not have,
+    being of another version. Of a part of another class nothing but that is said.
+    """
+    for key in [key for key in wanted if key in saved and key not in LEFT_OPEN]:
+        there, here, name = saved[key], wanted[key], f"{inside}{key}"
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            target = {"_target_": here.get("_target_")}
+            yield from [*other_values(there, target, f"{name}.")] or other_values(there, here, f"{name}.")
+        elif there != here:
+            yield name, f"{name} is {_as_written(here)} here and {_as_written(there)} there"
+
+
+def _is_free(key: str) -> bool:
+    """Whether weights can be meant for a model with another value: how its frames are made and what is made of them."""
+    return key.startswith("head.") or key == "frontend.hop_length"
+
+
+def _as_written(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -64,17 +64,15 @@ def read_weights(path: Path) -> Weights:
 def is_trained(content: Any) -> bool:
     """Whether this is a checkpoint of `train.py`."""
     about = content.get("hyper_parameters") if isinstance(content, Mapping) else None
-    return isinstance(about, Mapping) and {"model", "classes", "exclusive"} <= about.keys() and "state_dict" in content
+    named = isinstance(about, Mapping) and {"model", "classes", "exclusive"} <= about.keys()
+    return named and isinstance(about["model"], Mapping) and "state_dict" in content
 
 
 def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
     about, classes = content["hyper_parameters"], list(content["hyper_parameters"]["classes"])
     weights = content["state_dict"]
     state = {name.removeprefix("model."): w for name, w in weights.items() if name.startswith("model.")}
-    if _rows(state, OUR_CLASSIFIERS) != len(classes):
-        raise CheckpointError(
-            f"{path} is damaged: it names {len(classes)} classes, which are not those of its weights."
-        )
+    _check_rows(path, state, OUR_CLASSIFIERS, len(classes))
     source = f"checkpoint of train.py, {len(classes)} classes"
     exclusive, config = bool(about["exclusive"]), about["model"]
     return Weights(path, source, state, OUR_CLASSIFIERS, len(classes), classes, exclusive, config)
@@ -83,6 +81,13 @@ def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
 def _rows(state: Mapping[str, Tensor], classifiers: tuple[str, ...]) -> int | None:
     """-> number of classes, None without a classifier."""
     return next((len(value) for name, value in state.items() if name.startswith(classifiers)), None)
+
+
+def _check_rows(path: Path, state: Mapping[str, Tensor], classifiers: tuple[str, ...], classes: int) -> None:
+    rows = {name: len(value) for name, value in state.items() if name.startswith(classifiers)}
+    if {*rows.values()} != {classes}:
+        found = ", ".join(f"{name} has {count}" for name, count in rows.items()) or "it has no classifier"
+        raise CheckpointError(f"{path} is damaged: of {classes} classes, {found}.")
 
 
 def _released(path: Path, content: Any) -> Weights:
@@ -100,6 +105,7 @@ def _released(path: Path, content: Any) -> Weights:
         raise CheckpointError(f"{path} holds {len(state)} tensors of {name}, {lack}.")
     audioset = [label.name for label in audioset_classes()]
     classes = audioset if rows == len(audioset) and not transferred else []
+    _check_rows(path, state, RELEASED_CLASSIFIERS, rows)
     source = f"released weights of {name}, {rows} classes"
     return Weights(path, source, state, RELEASED_CLASSIFIERS, rows, classes, transferred)
 
