@@ -25,7 +25,7 @@ from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.resuming import check_fits, check_same_data
 from panns.training.run import Run, register_resolvers
-from panns.training.trainer import seed_everything
+from panns.training.trainer import made_callbacks, seed_everything
 from panns.weights.cache import locate
 from panns.weights.loading import load_weights
 from panns.weights.reading import read_weights
@@ -68,7 +68,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
     task.check_objective(cfg.objective)
     loggers = list(instantiate(cfg.get("logger") or {}).values())
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
-        callbacks = [callback for callback in instantiate(cfg.callbacks).values() if callback is not None]
+        callbacks = made_callbacks(instantiate(cfg.callbacks))
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         start, resumed, changed = None, run.checkpoint(), {}
         if resumed is not None:

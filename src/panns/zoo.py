@@ -86,7 +86,7 @@ def _build(config: dict[str, Any]) -> AudioTagger:
         raise ValueError(f"A model cannot be built so: {error.__cause__ or error}") from error
 
 
-def _configured(name: str, overrides: dict[str, Any]) -> dict[str, Any]:
+def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:
     """-> the preset with overrides, resolved.
 
     Raises:
@@ -107,7 +107,9 @@ def _configured(name: str, overrides: dict[str, Any]) -> dict[str, Any]:
         if wrong := unknown_key(config, key) or wrong_kind(config, key, value, lambda group: []):
             raise ValueError(f"create_model({name!r}): {wrong}")
         OmegaConf.update(config, key, value)
-    return OmegaConf.to_container(config, resolve=True)
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return plain
 
 
 def _plain(value: Any) -> Any:

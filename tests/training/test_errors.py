@@ -16,6 +16,9 @@ from runs import small, start
             "val/d_prime, val/mAP_frequent, val/mAP_medium, val/mAP_rare.",
         ),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1."),
+        ("optimizer.betas=[0.8]", "optimizer: list index out of range. See its settings in conf/optimizer."),
+        ("task.lr_batch_size=0", "task.lr_batch_size=0: a batch has at least one clip"),
+        ("+callbacks.mine=3", "callbacks.mine is no callback: give it a _target_, or null"),
     ],
 )
 def test_what_is_refused_is_told_in_one_line(tones, tmp_path, given, says):

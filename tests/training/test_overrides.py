@@ -19,6 +19,8 @@ from runs import ROOT
         ("data=loading", "There is no data=loading. Choices: audioset_balanced,"),
         ("logger=null", "a choice is left away by ~logger"),
         ("model.num_classes=3", "model.num_classes=3: the data set's class list decides it; leave it out."),
+        ("+foo=3", "+foo=3: nothing reads a key 'foo'. New keys go within the parts, as +trainer.KEY."),
+        ("++optimiser.lr=1", "nothing reads a key 'optimiser'. Did you mean optimizer?"),
         ("trainer.max_stepz=3", "Did you mean trainer.max_steps?"),
         ("checkpoint=a/Cnn14_mAP=0.431.pth", "\"checkpoint='a/Cnn14_mAP=0.431.pth'\""),
     ],

@@ -74,14 +74,15 @@ def assign(
     _check_lists(train=train_splits, validation=validation_splits, test=test_splits, holdout=selection.holdout_splits)
     tested = list(test_splits or validation_splits)
     evaluated = {*validation_splits, *tested}
-    trained = list(train_splits or [split for split in store.splits if split not in evaluated])
+    others = [split for split in store.splits if split not in evaluated]
+    trained = list(others if train_splits is None else train_splits)
     _check(trained, validation_splits, tested, selection)
     quarantined = is_listed(store.id, read_quarantine(store.root))
     train, validation, test = (
         rows[~quarantined[rows]] for rows in map(store.rows, (trained, list(validation_splits), tested))
     )
     splits = {"train": "+".join(trained), "validation": "+".join(validation_splits), "test": "+".join(tested)}
-    listed = is_listed(store.id[train], blacklisted_ids(selection.blacklist))
+    listed = is_listed(store.id[train], _blacklisted(store, selection.blacklist))
     blacklisted, train = train[listed], train[~listed]
     if selection.holdout is not None:
         source = list(selection.holdout_splits or trained)
@@ -107,6 +108,15 @@ def blacklisted_ids(blacklist: str | Sequence[str] | None) -> list[str]:
     return [line.strip() for line in read_lines(blacklist) if line.strip() and not line.startswith("#")]
 
 
+def _blacklisted(store: ClipStore, blacklist: str | Sequence[str] | None) -> list[str]:
+    ids = blacklisted_ids(blacklist)
+    if blacklist is not None and not isinstance(blacklist, str):  # a list of many stores may well name others
+        there = {*store.id[is_listed(store.id, ids)].tolist()}
+        if unknown := [name for name in ids if name.encode() not in there]:
+            raise ValueError(f"data.blacklist names {len(unknown)} of no clip in the store, such as {unknown[0]!r}.")
+    return ids
+
+
 def _check_lists(**splits: Sequence[str] | None) -> None:
     for role, names in splits.items():
         if isinstance(names, str):
@@ -118,6 +128,11 @@ def _check(trained: Sequence[str], validation: Sequence[str], tested: Sequence[s
     if shared:
         raise ValueError(f"The split {', '.join(shared)} would be trained on and evaluated on: name it once.")
     if selection.holdout is None:
+        if selection.holdout_min_per_class:
+            raise ValueError(
+                f"data.holdout_min_per_class={selection.holdout_min_per_class} holds out clips beyond data.holdout, "
+                "which is null: give a fraction or a number there, 0 for none but these."
+            )
         return
     if validation and {*tested} != {*validation}:
         raise ValueError(

@@ -54,6 +54,7 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
             del cfg["hydra"]
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
+        _exit_at_first(_added_for_nothing(cfg, o) for o in keys if o.type in (OverrideType.ADD, OverrideType.FORCE_ADD))
         _exit_at_first(f"{o.input_line}: {DECIDED[o.key_or_group]}." for o in keys if o.key_or_group in DECIDED)
         _exit_at_first(
             wrong_kind(cfg, o.key_or_group, value, loader.get_group_options) for o in keys for value in _values(o)
@@ -74,6 +75,14 @@ def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:
             hint = did_you_mean(str(name), there, before=f"{group}=")
             return f"There is no {group}={name}.{hint} Choices: {', '.join(there)}."
     return None
+
+
+def _added_for_nothing(cfg: Any, override: Override) -> str | None:
+    """-> what to say about a new key at the top, which no part of a run would read; None if it lies within a part."""
+    if (root := _root(override)) in cfg:
+        return None
+    hint = did_you_mean(root, [str(key) for key in cfg])
+    return f"{override.input_line}: nothing reads a key {root!r}.{hint} New keys go within the parts, as +trainer.KEY."
 
 
 def _exit_at_first(messages: Any) -> None:

@@ -83,6 +83,10 @@ class TaggingTask(pl.LightningModule):
         loss = loss or ("cross_entropy" if single_label else "bce")
         if loss not in ("bce", "cross_entropy"):
             raise ValueError(f"task.loss={loss!r}: choose 'bce' or 'cross_entropy'.")
+        if lr_batch_size is not None and lr_batch_size < 1:
+            raise ValueError(
+                f"task.lr_batch_size={lr_batch_size}: a batch has at least one clip; null leaves optimizer.lr."
+            )
         model.classes, model.exclusive = list(classes), loss == "cross_entropy"
         self.model, self.augmentation, self.classes, self.seed = model, augmentation, list(classes), seed
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
@@ -253,8 +257,8 @@ class TaggingTask(pl.LightningModule):
         """
         try:
             optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"optimizer: {error}. See its settings in conf/optimizer.") from error
+        except (ValueError, TypeError, IndexError) as error:  # of betas=[0.8], torch takes the second
+            raise ValueError(f"optimizer: {str(error).splitlines()[0]}. See its settings in conf/optimizer.") from error
         for group in optimizer.param_groups if self.lr_batch_size else ():
             group["lr"] *= self.trainer.datamodule.batch_size / self.lr_batch_size
         fuse(optimizer, self.device.type)

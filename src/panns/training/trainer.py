@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ def seed_everything(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed}: a seed is a whole number from 0 to {2**32 - 1}.")
     pl.seed_everything(seed, verbose=False)
+
+
+def made_callbacks(made: Mapping[str, Any]) -> list[pl.Callback]:
+    """What `conf/callbacks` was made into, without those that are null.
+
+    Raises:
+        ValueError: one is no callback.
+    """
+    for name, callback in made.items():
+        if not isinstance(callback, pl.Callback | None):
+            raise ValueError(f"callbacks.{name} is no callback: give it a _target_, or null to leave it out.")
+    return [callback for callback in made.values() if callback is not None]
 
 
 def build_trainer(

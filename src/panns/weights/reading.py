@@ -64,8 +64,9 @@ def read_weights(path: Path) -> Weights:
 def is_trained(content: Any) -> bool:
     """Whether this is a checkpoint of `train.py`."""
     about = content.get("hyper_parameters") if isinstance(content, Mapping) else None
-    named = isinstance(about, Mapping) and {"model", "classes", "exclusive"} <= about.keys()
-    return named and isinstance(about["model"], Mapping) and "state_dict" in content
+    if not isinstance(about, Mapping) or not {"model", "classes", "exclusive"} <= about.keys():
+        return False
+    return isinstance(about["model"], Mapping) and "state_dict" in content
 
 
 def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
