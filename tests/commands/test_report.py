@@ -50,6 +50,14 @@ def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
     assert (tmp_path / "report.html").is_file()
 
 
+def test_runs_made_with_other_options_are_named_with_these(runs, tones, tmp_path, capsys):
+    given = [*SMALL, f"data.store={tones}", "data.max_epochs=2"]
+    assert main(["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path)]) == 1
+    line = f"{runs / 'a'} and 1 more: of no row, but for data.max_epochs 1 there, 2 here."
+    assert line in capsys.readouterr().out
+    assert line in (tmp_path / "report.md").read_text().replace("\\", "")
+
+
 @pytest.mark.parametrize(
     ("argument", "name", "folder"),
     [

@@ -44,6 +44,14 @@ def test_manifest_with_quotes_folds_cuts_and_windows_line_ends(tmp_path):
     assert report.findings[0].detail == "2 cells, such as 'cat,cow'; where that is one label, give --classes"
 
 
+@pytest.mark.parametrize(
+    ("cell", "split"), [("1", "fold1"), ("1.0", "fold1"), ("fold1", "fold1"), ("10", "fold10"), ("a", "folda")]
+)
+def test_a_fold_has_one_name_however_it_is_written(tmp_path, cell, split):
+    touch(tmp_path, "a.wav")
+    assert manifest(tmp_path, f"path,labels,fold\na.wav,dog,{cell}\n").splits == [split]
+
+
 def test_manifest_without_folds_is_one_training_split(tmp_path):
     touch(tmp_path / "audio", "a.wav")
     source = manifest(

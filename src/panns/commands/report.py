@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from panns.studies.bootstrap import RESAMPLES
-from panns.studies.gathering import gather
+from panns.studies.gathering import gather, near_misses
 from panns.studies.outcome import conclude
 from panns.studies.report.run_sections import Source
 from panns.studies.report.sections import opening
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     gathered = gather(study, runs)
     if not any(row.runs for row in gathered):
         print(f"None of the {len(runs)} runs in {args.wandb or args.runs} is of {name}.", file=sys.stderr)
+    unread += near_misses(gathered, runs)
     outcome = conclude(study, gathered, args.resamples, lambda line: print(line, file=sys.stderr))
     written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
     print(study.question, *opening(outcome), *unread, sep="\n")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import stat
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,7 +100,7 @@ class ManifestSource:
 
     def _split(self, row: dict[str, str]) -> str:
         if "fold" in row:
-            return f"fold{row['fold']}"
+            return f"fold{re.sub(r'^fold|[.]0+$', '', row['fold'])}"  # fold1, and 1.0 as tables of numbers write it
         return row.get("split", "train")
 
     def clips(self, report: ImportReport) -> list[Clip]:

@@ -8,9 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from panns.studies.runs import FAILED, FINISHED, UNFINISHED, FoundRun
 from panns.studies.study import Row, Study
-from panns.training.run import config_hash
+from panns.training.run import config_hash, different, science, told
 
 MISSING = "missing"
+FEW = 4  # settings in which a run may differ from a row's and still be meant for it
 BY_SEED = "${seed}"
 DRAWN = {  # key of `data` that may follow the seed: the roles whose clips it then draws anew
     "fold": ("train", "validation"),
@@ -82,6 +83,30 @@ def gather(study: Study, runs: Sequence[FoundRun]) -> list[RowRuns]:
         if run.name in names:
             by_label[names[run.name]].append(run)
     return [_row_runs(study, row, configs[label], by_label[label]) for label, row in study.rows.items()]
+
+
+def near_misses(rows: Sequence[RowRuns], runs: Sequence[FoundRun]) -> list[str]:
+    """Runs of no row that would be of one but for a few settings: a line for all that differ in the same.
+
+    They were perhaps started with other options than the study was gathered with.
+    """
+    used = {run.place for row in rows for run in (*row.runs, *row.doubles)}
+    wanted = [_seedless(science(row.cfg)) for row in rows]
+    kinds: dict[str, list[str]] = {}
+    for run in runs:
+        if run.place in used or not run.science:
+            continue
+        found = min((different(_seedless(run.science), row) for row in wanted), key=len)
+        if len(found) <= FEW:
+            kinds.setdefault(told(found), []).append(run.place)
+    return [
+        f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: of no row, but for {words}."
+        for words, places in kinds.items()
+    ]
+
+
+def _seedless(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != "seed"}
 
 
 def _configs(study: Study) -> dict[str, DictConfig]:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from panns.training.loggers import HISTORY
 from panns.training.pictures import read_history
-from panns.training.run import RESULTS, config_hash
+from panns.training.run import RESULTS, config_hash, science
 
 CONFIG = Path(".hydra") / "config.yaml"
 ERROR = "error.txt"  # what a job of a sweep leaves that failed: its last line says why
@@ -41,6 +41,7 @@ class FoundRun:
         history: Reads its curves: name -> steps (S,) and values (S,).
         folder: Where it lies on disk; None for one that was read from W&B.
         error: Why it failed.
+        science: What its name stands for; empty for one that was read from W&B.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FoundRun:
     history: Callable[[], dict[str, Curve]] = field(compare=False)
     folder: Path | None = None
     error: str = ""
+    science: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def role(self) -> str:
@@ -117,6 +119,7 @@ def read_run(folder: Path) -> FoundRun:
         history=lambda: read_history(folder / HISTORY) if (folder / HISTORY).is_file() else {},
         folder=folder,
         error=error,
+        science=science(cfg),
     )
 
 

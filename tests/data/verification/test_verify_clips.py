@@ -75,6 +75,14 @@ def test_same_audio_and_same_ids(tmp_path):
     assert result.is_whole
 
 
+def test_of_several_equal_clips_that_of_another_split_is_named(tmp_path):
+    result = check(raw_store(tmp_path / "store", [("a", 0, noise(1)), ("b", 0, noise(1)), ("c", 1, noise(1))]))
+    assert [(finding.clip_id, finding.what, finding.detail) for finding in result.all_findings] == [
+        ("b", "same_audio_elsewhere", "in train; as c in eval"),
+        ("c", "same_audio_elsewhere", "in eval; as a in train"),
+    ]
+
+
 def test_clips_that_were_indexed_without_being_read(tmp_path):
     clips = [(f"c{number}", number % 2, noise(number % 7)) for number in range(8)]  # c7 sounds as c0
     root = raw_store(tmp_path / "store", clips, unread=True)

@@ -36,11 +36,12 @@ def same_audio(store: ClipStore, rows: Rows, crc32: npt.NDArray[np.uint32]) -> I
                 same[sha256(store.read_payload(row)).digest()].append(row)
             except (StoreError, OSError):
                 continue  # damaged: found by the check of the clips
-        for first, *others in same.values():
-            splits = {int(store.split[row]) for row in (first, *others)}
-            what = "same_audio" if len(splits) == 1 else "same_audio_elsewhere"
-            for row in others:
-                yield row, what, f"in {_split(store, row)}; as {store.id[first].decode()} in {_split(store, first)}"
+        for rows_of_one in same.values():
+            for row in rows_of_one[1:]:
+                elsewhere = [other for other in rows_of_one if store.split[other] != store.split[row]]
+                other = (elsewhere or rows_of_one)[0]
+                words = f"in {_split(store, row)}; as {store.id[other].decode()} in {_split(store, other)}"
+                yield row, "same_audio_elsewhere" if elsewhere else "same_audio", words
 
 
 def _groups(rows: Rows, columns: list[np.ndarray]) -> Iterator[list[int]]:
