@@ -1,5 +1,6 @@
 """Several processes see what one would see, and end in the same weights."""
 
+import csv
 import json
 
 import numpy as np
@@ -30,6 +31,11 @@ class Trained:
         self.results = json.loads((folder / "run" / "metrics.json").read_text())
         self.checkpoint = load_checkpoint(folder / "run" / "checkpoints" / "last.ckpt")
 
+    def losses(self):
+        """Of the steps."""
+        with (self.folder / "run" / "history.csv").open() as file:
+            return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "train/loss"]
+
     def stream(self, world_size):
         """(steps, pairs of this rank, 2) per rank."""
         return [rows(self.folder / f"rank{rank}.txt").reshape(8, -1, 2) for rank in range(world_size)]
@@ -56,6 +62,7 @@ def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path
     for name in ("val/mAP", "val/mAUC", "val/d_prime"):
         assert many.results[name] == pytest.approx(one.results[name], abs=1e-6)
     assert many.results["fingerprint"] == one.results["fingerprint"]
+    assert many.losses() == pytest.approx(one.losses(), rel=1e-4)
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -176,7 +176,7 @@ class TaggingTask(pl.LightningModule):
         logits = self.model(self._signal(batch), augment).clip_logits
         loss = self.loss(logits, augment.targets(batch.target))
         self._guard.add(loss, batch.row)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(logits))
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(logits), sync_dist=True)
         return loss
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:

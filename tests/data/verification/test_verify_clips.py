@@ -136,7 +136,7 @@ def test_lists_that_do_not_agree(store, lists, tmp_path):
 
 def test_list_of_another_split(store, lists, tmp_path):
     shutil.copy(lists[0], tmp_path / "mine_segments.csv")
-    with pytest.raises(StoreError, match=r"the list of the split mine; .* has balanced_train, eval"):
+    with pytest.raises(StoreError, match=r"the list of the split mine, .* has balanced_train, eval; a list"):
         check(store, lists=[tmp_path / "mine_segments.csv"])
 
 

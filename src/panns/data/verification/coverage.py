@@ -71,10 +71,12 @@ def read_list(store: ClipStore, path: Path) -> Listed:
         StoreError: the list of a split that the store does not have.
         LabelError: no segment list.
     """
-    split = split_name(path)
+    split, segments = split_name(path), sorted(read_segments(path))
     if split not in store.splits:
-        raise StoreError(f"{path}: the list of the split {split}; {store.root} has {', '.join(store.splits)}")
-    segments = sorted(read_segments(path))
+        raise StoreError(
+            f"{path} is by its name the list of the split {split}, which {store.root} does not have: it has "
+            f"{', '.join(store.splits)}; a list is named after its split, as {store.splits[0]}_segments.csv."
+        )
     position = {label.mid: number for number, label in enumerate(store.classes)}
     labels = [sorted({position[mid] for mid in segment.mids if mid in position}) for segment in segments]
     foreign = {mid for segment in segments for mid in segment.mids} - position.keys()
