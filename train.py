@@ -18,6 +18,7 @@ from panns.training.checkpoints import LAST
 from panns.training.conclude import print_files
 from panns.training.errors import told_plainly
 from panns.training.flags import end_where_nobody_reads, is_multirun
+from panns.training.freezing import check_has_weights
 from panns.training.loggers import closed_at_end
 from panns.training.memory import memory_given_back
 from panns.training.overrides import check_overrides
@@ -76,7 +77,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         elif cfg.checkpoint is not None:
             path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
             start = load_weights(model, read_weights(path), OmegaConf.to_container(cfg.model, resolve=True))
-        task.check_frozen(has_weights=start is not None or resumed is not None)
+        check_has_weights(task.freeze, has_weights=start is not None or resumed is not None)
         size = model_size(model, data.clip_seconds)
         announce(cfg, task, data, size, trainer, start, resumed, changed)
         if trainer.max_epochs != 0 or resumed is not None:  # else the weights are only scored

@@ -22,6 +22,7 @@ from panns.models.compiling import compile_body
 from panns.names import did_you_mean
 from panns.training.augment import Augmentation
 from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
+from panns.training.freezing import freeze_embedding, train_behind_embedding
 from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
 from panns.training.resampling import resampler
@@ -108,18 +109,6 @@ class TaggingTask(pl.LightningModule):
         if hyper_parameters is not None:
             self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
 
-    def check_frozen(self, has_weights: bool) -> None:
-        """Before training, that what is frozen has been trained.
-
-        Raises:
-            ValueError: neither `checkpoint` nor `resume` has brought weights.
-        """
-        if self.freeze and not has_weights:
-            raise ValueError(
-                f"task.freeze={self.freeze} would keep random weights: name those to start from, checkpoint=released "
-                "or checkpoint=FILE."
-            )
-
     def check_objective(self, objective: str) -> None:
         """Before training, that validation will have the score by which the best weights are chosen.
 
@@ -139,9 +128,7 @@ class TaggingTask(pl.LightningModule):
         """As always, but for what is frozen, which stays as in evaluation."""
         super().train(mode)
         if self.freeze:
-            self.model.eval()
-            for layer in self.model.head.after_embedding:
-                layer.train(mode)
+            train_behind_embedding(self.model, mode)
         return self
 
     def configure_model(self) -> None:
@@ -291,19 +278,6 @@ class TaggingTask(pl.LightningModule):
             f"before. Its clips: {names}. Lower optimizer.lr, set trainer.gradient_clip_val, or take "
             "trainer.precision=32-true."
         )
-
-
-def freeze_embedding(model: AudioTagger, what: str) -> None:
-    """Leaves only the layers behind the embedding to be trained.
-
-    Raises:
-        ValueError: something else is to be frozen.
-    """
-    if what != "embedding":
-        raise ValueError(f"task.freeze={what!r}: choose 'embedding', or null to train all of the network.")
-    model.requires_grad_(False)
-    for layer in model.head.after_embedding:
-        layer.requires_grad_(True)
 
 
 def start_at_prior(model: AudioTagger, class_counts: Tensor | None) -> None:
