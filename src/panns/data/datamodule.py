@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as pl
 from filelock import FileLock
 
 from panns.data.batches import BatchReader, Transform
 from panns.data.loader import ClipLoader, WorkerLoader
 from panns.data.ontology import propagated
-from panns.data.plans import EvaluationPlan, Plan, Rows, TrainPlan
+from panns.data.plans import EvaluationPlan, Plan, TrainPlan
 from panns.data.quarantine import ids_fingerprint
 from panns.data.ready import make_esc50
 from panns.data.roles import Selection, assign
@@ -174,7 +175,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         return self.clip_samples / self.store.sample_rate
 
     @property
-    def train_class_counts(self) -> Rows:
+    def train_class_counts(self) -> npt.NDArray[np.int64]:
         """(K,) training clips per class, by the labels trained on."""
         return self.store.class_counts(self.train_rows)
 
@@ -202,6 +203,12 @@ class AudioSetDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Loader of this rank; its epochs have clips_per_epoch / batch_size batches."""
+        draws = self.state_dict()["draws"]
+        self._train_loader = self._loader(self.store, self._train_plan(), self.transform)
+        self._train_loader.go_on_after(draws)
+        return self._train_loader
+
+    def _train_plan(self) -> TrainPlan:
         world_size, accumulate = self._world_size, self.trainer.accumulate_grad_batches if self.trainer else 1
         per_rank, rest = divmod(self.batch_size, world_size * accumulate)
         if rest or not per_rank:
@@ -214,7 +221,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         sampler = self.sampler(
             ptr, idx, self.num_classes, seed=self.seed, draws_per_batch=self.batch_size * self.draws_per_example
         )
-        plan = TrainPlan(
+        return TrainPlan(
             self.train_rows,
             sampler,
             per_rank,
@@ -223,10 +230,6 @@ class AudioSetDataModule(pl.LightningDataModule):
             rank=self._rank,
             world_size=world_size,
         )
-        draws = self.state_dict()["draws"]
-        self._train_loader = self._loader(self.store, plan, self.transform)
-        self._train_loader.go_on_after(draws)
-        return self._train_loader
 
     def state_dict(self) -> dict[str, int]:
         """-> {"draws": ...}: the position in the stream of draws.
@@ -247,7 +250,7 @@ class AudioSetDataModule(pl.LightningDataModule):
         """Loader of this rank's share of the test clips."""
         return self._evaluation(self.test_rows)
 
-    def _evaluation(self, rows: Rows) -> ClipLoader:
+    def _evaluation(self, rows: npt.NDArray[np.integer]) -> ClipLoader:
         batch_size = max(1, self.batch_size * self.draws_per_example // self._world_size)
         plan = EvaluationPlan(rows, batch_size, self._rank, self._world_size)
         return self._loader(self.evaluation_store, plan, None)

@@ -39,7 +39,7 @@ class TrainPlan:
     see.
 
     Args:
-        rows: The training rows that `sampler` numbers 0, 1, 2, ...
+        rows: The training rows that `sampler` numbers 0, 1, 2, ...; of any integer type.
         batch_size: Examples per batch of this rank.
         draws_per_example: 2 with mixup, else 1.
         num_batches: Batches of an epoch.
@@ -49,7 +49,7 @@ class TrainPlan:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: npt.NDArray[np.integer],
         sampler: Sampler,
         batch_size: int,
         draws_per_example: int,
@@ -70,7 +70,8 @@ class TrainPlan:
         if self._block[0] != number:
             steps = np.arange(number * self._steps_at_once, (number + 1) * self._steps_at_once)[:, None]
             draws = steps * self.draws_per_batch + self._offsets
-            self._block = (number, self.rows[self.sampler.take(draws.ravel())].reshape(draws.shape), draws)
+            rows = self.rows[self.sampler.take(draws.ravel())].astype(np.int64)
+            self._block = (number, rows.reshape(draws.shape), draws)
         _, rows, draws = self._block
         return rows[place], draws[place]
 
@@ -90,14 +91,14 @@ class EvaluationPlan:
     endless = False
     spare = None  # scores would be those of another set
 
-    def __init__(self, rows: Rows, batch_size: int, rank: int, world_size: int) -> None:
-        self.rows = rows[rank::world_size]
+    def __init__(self, rows: npt.NDArray[np.integer], batch_size: int, rank: int, world_size: int) -> None:
+        self.rows = rows[rank::world_size].astype(np.int64)
         self.num_batches = -(-len(rows[::world_size]) // batch_size)
         self.draws_per_batch = batch_size * world_size
         self._ends = np.minimum(np.arange(self.num_batches + 1) * batch_size, len(self.rows))
         if batch_size > 1 and self.num_batches > 1 and self._ends[-2] == len(self.rows):
             self._ends[-2] -= 1
-        self._again = rows[:1]
+        self._again = rows[:1].astype(np.int64)
 
     def batch(self, step: int) -> tuple[Rows, Rows]:
         """-> rows of the store (B,), the same as draw numbers (B,)."""

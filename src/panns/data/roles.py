@@ -13,7 +13,7 @@ from panns.data.quarantine import read_quarantine
 from panns.data.selection import Clips, held_out, is_listed, subset
 from panns.data.store import ClipStore
 
-Rows = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int32]  # 4 bytes: of 2 million clips they are held for the whole run
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Roles:
     validation: Rows
     test: Rows
     splits: dict[str, str]
-    quarantined: Rows
+    quarantined: npt.NDArray[np.int64]
     blacklisted: Rows
     drawn_from: int
 
@@ -79,14 +79,15 @@ def assign(
     _check(trained, validation_splits, tested, selection)
     quarantined = is_listed(store.id, read_quarantine(store.root))
     train, validation, test = (
-        rows[~quarantined[rows]] for rows in map(store.rows, (trained, list(validation_splits), tested))
+        rows[~quarantined[rows]].astype(np.int32)
+        for rows in map(store.rows, (trained, list(validation_splits), tested))
     )
     splits = {"train": "+".join(trained), "validation": "+".join(validation_splits), "test": "+".join(tested)}
     listed = is_listed(store.id[train], _blacklisted(store, selection.blacklist))
     blacklisted, train = train[listed], train[~listed]
     if selection.holdout is not None:
         source = list(selection.holdout_splits or trained)
-        train, validation = _hold_out(store, train, store.rows(source), selection)
+        train, validation = _hold_out(store, train, store.rows(source).astype(np.int32), selection)
         splits["validation"] = f"held out of {'+'.join(source)}"
         test = test if tested else validation
     drawn_from = len(train)
