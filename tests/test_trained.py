@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from panns import load
-from panns.trained import NotOurCheckpointError
+from panns.models import cnn
+from panns.trained import NotOurCheckpointError, is_trusted
 from runs import checkpoint
 
 
@@ -43,6 +44,19 @@ def test_a_checkpoint_may_not_name_other_code(tmp_path, target):
     checkpoint(tmp_path / "a.ckpt", backbone={"_target_": target, "_partial_": True, "command": "false"})
     with pytest.raises(NotOurCheckpointError, match=re.escape(f"asks for '{target}'")):
         load(tmp_path / "a.ckpt")
+
+
+def test_a_checkpoint_may_not_make_code_of_its_values(tmp_path):
+    backbone = {"_target_": "panns.models.Cnn", "_partial_": True, "depth": "${oc.create:{_target_: os.system}}"}
+    checkpoint(tmp_path / "a.ckpt", backbone=backbone)
+    with pytest.raises(NotOurCheckpointError, match=r"asks for '\$\{oc\.create:"):
+        load(tmp_path / "a.ckpt")
+
+
+def test_a_layer_that_a_module_has_imported_is_not_its_own(monkeypatch):
+    monkeypatch.setattr(cnn, "Linear", torch.nn.Linear, raising=False)
+    assert is_trusted("panns.models.cnn.Cnn")
+    assert not is_trusted("panns.models.cnn.Linear")
 
 
 def test_a_configuration_that_fits_no_class_is_of_another_version(tmp_path):
