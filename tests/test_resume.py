@@ -71,3 +71,12 @@ def test_finished_run_is_not_done_twice(tones, left_alone):
     assert done.returncode == 0
     assert "Finished before: val/mAP" in done.stdout
     assert (left_alone / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_a_run_killed_in_its_final_scoring_ends_as_one_that_was_not(tones, left_alone):
+    before, curve = json.loads((left_alone / "metrics.json").read_text()), history(left_alone)
+    (left_alone / "metrics.json").unlink()
+    assert start(tones, left_alone, *EVERYTHING_RANDOM).returncode == 0
+    now = json.loads((left_alone / "metrics.json").read_text())
+    assert now | {"seconds": 0} == before | {"seconds": 0}
+    assert history(left_alone) == curve

@@ -33,9 +33,8 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         The content of metrics.json: the best checkpoint's scores under val/..., and under test/... where other clips
         are tested than those that chose it; the last weights' under last/val/...; and what they were measured with.
     """
-    last = {**task.scores}
-    best = best_checkpoint(trainer, run.checkpoints)
-    loggers = trainer.loggers
+    best, loggers = best_checkpoint(trainer, run.checkpoints), trainer.loggers
+    last = last_scores(run, trainer, task, data)
     if last:
         trainer.loggers = []  # the best weights' score belongs to no step of the learning curve
     scores = {"val": last}
@@ -69,6 +68,28 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         log_media(loggers, run.folder, results, rows, task, data)
         conclude(run.folder, results, scores, best)
     return results
+
+
+def last_scores(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataModule) -> dict[str, Any]:
+    """The validation's scores of the last weights; none of a network that was not trained.
+
+    A run that was killed after its last step has no memory of them, so that they are measured again. The learning curve
+    gets them only if it has not got them yet.
+    """
+    if task.scores or not trainer.global_step:
+        return {**task.scores}
+    loggers = trainer.loggers
+    if is_validated(run.folder / HISTORY, trainer.global_step):
+        trainer.loggers = []
+    trainer.validate(task, datamodule=data, verbose=False)
+    trainer.loggers = loggers
+    return {**task.scores}
+
+
+def is_validated(history: Path, step: int) -> bool:
+    """Whether the learning curve has a validation at a step."""
+    curves = pictures.read_history(history) if history.is_file() else {}
+    return any(name.startswith("val/") and step in steps for name, (steps, _) in curves.items())
 
 
 def log_test(loggers: list[Logger], results: dict[str, Any], step: int) -> None:
