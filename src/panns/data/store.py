@@ -19,6 +19,7 @@ import numpy as np
 from zlib_ng import zlib_ng
 
 from panns.data.codecs import S16LE, WAV_HEADER_BYTES, DecodeError, decode, header_rate, wav_rate
+from panns.data.first_crc32 import map_crc32
 from panns.data.index import changed_columns, load_columns
 from panns.data.labels import ClassLabel
 from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
@@ -61,7 +62,7 @@ class ClipStore:
     codec: np.ndarray  # (N,) position in `codecs.CODECS`
     frames: np.ndarray  # (N,) samples in the payload
     start_ms: np.ndarray  # (N,) where the clip starts in its source
-    crc32: np.ndarray  # (N,) of the payload; 0: unknown, the clip was indexed without being read
+    crc32: np.ndarray  # (N,) of the payload; 0: the clip was indexed without being read, `panns verify` may know more
     label_ptr: np.ndarray  # (N + 1,)
     label_idx: np.ndarray  # labels of row i: label_idx[label_ptr[i]:label_ptr[i + 1]]
     path: np.ndarray  # (files,) bytes; relative to the store or absolute
@@ -79,6 +80,7 @@ class ClipStore:
         vars(self).update(columns)
         self._open_file = lru_cache(maxsize=MAX_OPEN_FILES)(partial(open_checked, root))
         self._own_labels: dict[str, np.ndarray] = {}
+        self._first_crc32: np.ndarray | None = None  # (N,) that `panns verify` read of clips whose index has none
 
     @classmethod
     def open(
@@ -124,6 +126,7 @@ class ClipStore:
         store = cls._load(root)
         for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
             check_file(root, store.path[file], int(store.file_bytes[file]))
+        store._first_crc32 = map_crc32(root, len(store))
         return store
 
     @classmethod
@@ -308,7 +311,8 @@ class ClipStore:
 
     def _is_indexed(self, row: int, payload: bytes | np.ndarray) -> bool:
         """Whether these are the bytes that were indexed, as far as the index knows."""
-        return len(payload) == self.nbytes[row] and self.crc32[row] in (0, zlib_ng.crc32(payload))
+        known = self.crc32[row] or (0 if self._first_crc32 is None else self._first_crc32[row])
+        return len(payload) == self.nbytes[row] and known in (0, zlib_ng.crc32(payload))
 
     def fingerprint(self, rows: np.ndarray) -> dict:
         """What a run was trained or scored on: counts, and a hash over ids, labels and crc32, sorted by id."""

@@ -1,5 +1,6 @@
 """`panns verify` on what clips hold, worked by hand: no audio, the same audio, labels that differ from the lists."""
 
+import pickle
 import shutil
 import zlib
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from panns.data.index import IndexWriter
 from panns.data.quarantine import read_quarantine
+from panns.data.store import ClipError, ClipStore
 from panns.data.store_files import FORMAT, StoreError
 from panns.data.verification import repair
 from verifying import check, damaged, flip, found
@@ -104,6 +106,33 @@ def test_clips_that_were_indexed_without_being_read(tmp_path):
     assert again.is_whole
     flip(root / "all.raw", 6 * 1600 + 500)
     assert damaged(check(root, everything=True)) == {"c6": "damaged"}
+
+
+def test_what_a_verification_read_first_is_held_against_training_too(tmp_path):
+    root = raw_store(tmp_path / "store", [(f"c{n}", n % 2, noise(n)) for n in range(4)], unread=True)
+    fingerprint = ClipStore.open(root).fingerprint(np.arange(4))
+    check(root, everything=True)
+    flip(root / "all.raw", 3 * 1600 + 500)
+    for store in (ClipStore.open(root), pickle.loads(pickle.dumps(ClipStore.open(root)))):
+        assert store.fingerprint(np.arange(4)) == fingerprint
+        assert len(store.read(2)) == 800
+        with pytest.raises(ClipError, match=r"clip c3 .* not those that were indexed \(crc32 differs\)"):
+            store.read(3)
+
+
+def test_clips_beside_a_damaged_one_are_not_believed_when_first_read(tmp_path):
+    root = raw_store(tmp_path / "store", [(f"c{n}", n % 2, noise(n)) for n in range(4)], unread=True)
+    check(root, sample=1)  # all that is known is one clip
+    known = int(np.flatnonzero(np.load(next(root.glob("crc32-*.npy"))))[0])
+    size = (root / "all.raw").stat().st_size
+    (root / "all.raw").write_bytes((root / "all.raw").read_bytes()[::-1])  # rewritten: as long, with other clips
+    assert (root / "all.raw").stat().st_size == size
+    result = check(root, everything=True)
+    assert damaged(result) == {f"c{known}": "damaged"}
+    (finding,) = [one for one in result.all_findings if one.what == "file_unproven"]
+    assert finding.detail == "3 clips were read for the first time"
+    assert not result.is_whole
+    assert np.count_nonzero(np.load(next(root.glob("crc32-*.npy")))) == 1
 
 
 def test_lists_that_agree(store, lists):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panns.data.draws import uniform
+from panns.data.first_crc32 import crc32_file, read_crc32, write_crc32
 from panns.data.progress import track
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import Finding
@@ -24,7 +25,6 @@ from panns.data.verification.clips import Answer, ClipChecker, tasks_of
 from panns.data.verification.coverage import Listed, coverages, disagreements, read_list
 from panns.data.verification.duplicates import same_audio, same_ids
 from panns.data.verification.files import MISSING, bad_rows, file_findings, look_at_files
-from panns.data.verification.first_crc32 import crc32_file, read_crc32, write_crc32
 from panns.data.verification.kinds import DAMAGED_CLIP
 from panns.data.verification.ledger import Ledger
 from panns.data.verification.repairing import recover
@@ -85,7 +85,7 @@ def verify(
     check(_first_choice(result, np.flatnonzero(usable), previous, sample, seed), out / "round1.jsonl")
     check(_rest_of_damaged_files(result, np.flatnonzero(usable & ~result.checked)), out / "round2.jsonl")
     _compare(result, usable, listed)
-    write_crc32(first_crc32, np.where(store.crc32 == 0, result.crc32, 0))
+    write_crc32(first_crc32, _first_read(result, read_crc32(first_crc32, len(store))))
     _keep_checksums(result, recorded, now)
     _keep_quarantine(result, previous)
     for path in out.glob("round*.jsonl"):
@@ -175,6 +175,22 @@ def _note(result: Verification, answer: Answer) -> None:
         result.crc32[row] = crc32
     if answer.path:
         result.hashed[answer.path] = answer.sha256
+
+
+def _first_read(result: Verification, before: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """crc32 of clips whose index has none -> (N,), 0 for others.
+
+    Of a file that holds a damaged clip only those that were known before: the others may be what took their place.
+    """
+    store = result.store
+    now = np.where(store.crc32 == 0, result.crc32, 0)
+    new = np.flatnonzero((now != 0) & (before == 0))
+    new = new[result.suspect_files[store.file[new]]]
+    for file, clips in zip(*np.unique(store.file[new], return_counts=True), strict=True):
+        words = f"{clips:,} clips were read for the first time"
+        result.findings.append(Finding("", str(store.file_path(int(file))), "file_unproven", words))
+    now[new] = 0
+    return now
 
 
 def _keep_checksums(result: Verification, recorded: dict[str, str], now: dict[str, str]) -> None:

@@ -15,9 +15,9 @@ from zlib_ng import zlib_ng
 
 from panns.data.clip_audio import CLIPPED_SAMPLES
 from panns.data.codecs import num_clipped
+from panns.data.first_crc32 import read_crc32
 from panns.data.hashing import file_sha256
 from panns.data.store import ClipError, ClipStore
-from panns.data.verification.first_crc32 import read_crc32
 
 Rows = npt.NDArray[np.int64]
 Fault = tuple[str, str]  # one of `kinds.KINDS`, and what is wrong in words

@@ -11,6 +11,7 @@ DAMAGED_FILE = {
     "file_missing": "a file of the store is not there",
     "file_size": "a file is shorter or longer than it was: cut, or replaced",
     "file_changed": "the checksum of a file is not the one recorded",
+    "file_unproven": "holds a damaged clip, and others that were never read while it was whole: index it anew",
     "index_changed": "the checksum of a part of the index is not the one recorded",
 }
 LEAK = {

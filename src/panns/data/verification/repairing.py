@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from panns.data.first_crc32 import crc32_file, write_crc32
 from panns.data.index import CLIP_COLUMNS, COLUMNS, write_index
 from panns.data.quarantine import QUARANTINE, write_quarantine
 from panns.data.store import ClipStore
 from panns.data.store_files import StoreError
 from panns.data.verification.checksums import CHECKSUMS, INDEX_CHANGED, index_checksums, read_checksums, write_checksums
-from panns.data.verification.first_crc32 import crc32_file, write_crc32
 from panns.data.verification.result import Verification
 
 PENDING = ".repairing"  # names the folder with the former index while the index is exchanged

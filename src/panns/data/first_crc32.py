@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from panns.data.hashing import file_sha256
 from panns.whole_files import written_whole
 
 Crc32 = npt.NDArray[np.uint32]
@@ -20,6 +21,15 @@ def crc32_file(root: Path, index_sums: Mapping[str, str]) -> Path:
     """Where they are kept for this very index, given the checksums of its columns."""
     which = "".join(index_sums[f"index/{name}.npy"] for name in PLACE)
     return root / f"crc32-{hashlib.sha256(which.encode()).hexdigest()[:12]}.npy"
+
+
+def map_crc32(root: Path, num_clips: int) -> Crc32 | None:
+    """crc32 of each clip, memory-mapped -> (N,), 0 where none is known; None where none are kept for this index."""
+    if next(root.glob("crc32-*.npy"), None) is None:
+        return None
+    path = crc32_file(root, {name: file_sha256(root / name) for name in map("index/{}.npy".format, PLACE)})
+    kept = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)) if path.exists() else None
+    return kept if kept is not None and len(kept) == num_clips else None
 
 
 def read_crc32(path: Path, num_clips: int) -> Crc32:
