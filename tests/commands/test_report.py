@@ -50,6 +50,23 @@ def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
     assert (tmp_path / "report.html").is_file()
 
 
+def test_seeds_as_they_were_given_to_train(runs, tones, tmp_path, capsys):
+    given = [*SMALL, f"data.store={tones}", "data.max_epochs=1"]
+    for seeds, state in (("seed=0", "2 of 3 runs are finished, 1 missing."), ("seed=0,4", "2 of 6 runs are finished")):
+        command = ["report", "mel_bins_demo", *given, seeds, "--runs", str(runs), "--out", str(tmp_path)]
+        assert main([*command, "--resamples", "2"]) == 0
+        assert state in capsys.readouterr().out
+
+
+def test_a_report_does_not_give_way_to_one_of_nothing(runs, tones, tmp_path, capsys):
+    places = ["--runs", str(runs), "--out", str(tmp_path), "--resamples", "2"]
+    assert main(["report", "mel_bins_demo", *SMALL, f"data.store={tones}", "data.max_epochs=1", *places]) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["report", "mel_bins_demo", *places]) == 1
+    assert f"{tmp_path / 'report.md'} stays as it is" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_runs_made_with_other_options_are_named_with_these(runs, tones, tmp_path, capsys):
     given = [*SMALL, f"data.store={tones}", "data.max_epochs=2"]
     assert main(["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path)]) == 1

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from panns.studies.gathering import GatheringError, gather
+from panns.studies.gathering import GatheringError, gather, seeds_of, trained_apart
+from panns.studies.outcome import conclude
+from panns.studies.report.sections import opening
 from panns.studies.runs import FINISHED, UNFINISHED, find_runs
 from panns.studies.study import compose_experiment, load_study
 from studies.made import FINGERPRINT, made_run, scored
@@ -53,6 +55,29 @@ def test_a_seed_that_was_not_asked_for_counts_too(one, tmp_path):
     row = gathered(tmp_path)
     assert [run.seed for run in row.averaged] == [0, 77]
     assert row.missing == (1, 2)
+
+
+def test_seeds_that_all_runs_have_in_place_of_the_studys(one, tmp_path):
+    study = load_study("mel_bins_demo")
+    assert study.seeds == (0, 1, 2)
+    for seed in (7, 5):
+        one(seed)
+    assert seeds_of([gathered(tmp_path)], study) == (5, 7)
+    one(1)
+    assert seeds_of([gathered(tmp_path)], study) == study.seeds
+    assert seeds_of([], study) == study.seeds
+
+
+def test_rows_that_were_trained_on_other_clips_than_they_should_are_named(tmp_path):
+    study = load_study("mel_bins_demo", ["seed=0"])
+    for job, clips in zip(study.jobs(), ("aaa", "bbb", "aaa"), strict=True):
+        data = DATA | {"train": FINGERPRINT | {"id_hash": clips}}
+        made_run(tmp_path, job.cfg, *scored(np.random.default_rng(0)), fingerprint=data)
+    rows = gather(study, find_runs(tmp_path)[0])
+    assert trained_apart(rows) == ["32 bins, 128 bins: aaa; 64 bins: bbb"]
+    assert trained_apart(rows[::2]) == []
+    said = "\n".join(opening(conclude(study, rows, resamples=2)))
+    assert "trained on different clips (32 bins, 128 bins: aaa; 64 bins: bbb)" in said
 
 
 def test_of_two_runs_of_one_kind_the_one_that_got_further_counts(one, tmp_path):

@@ -3,14 +3,15 @@
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from panns.studies.bootstrap import RESAMPLES
-from panns.studies.gathering import gather, near_misses
+from panns.studies.gathering import gather, near_misses, seeds_of
 from panns.studies.outcome import conclude
 from panns.studies.report.run_sections import Source
 from panns.studies.report.sections import opening
-from panns.studies.report.writing import write_report
+from panns.studies.report.writing import REPORT, write_report
 from panns.studies.runs import find_runs
 from panns.studies.study import load_study
 from panns.studies.wandb_runs import wandb_runs
@@ -55,10 +56,17 @@ def run(args: argparse.Namespace) -> int:
     study = load_study(name, args.overrides)
     runs, unread = wandb_runs(args.wandb) if args.wandb else find_runs(args.runs)
     gathered = gather(study, runs)
+    if not any(word.startswith(("seed=", "study.seeds=")) for word in args.overrides):
+        study = replace(study, seeds=seeds_of(gathered, study))
+        gathered = gather(study, runs)
     if not any(row.runs for row in gathered):
         print(f"None of the {len(runs)} runs in {args.wandb or args.runs} is of {name}.", file=sys.stderr)
     unread += near_misses(gathered, runs)
     outcome = conclude(study, gathered, args.resamples, lambda line: print(line, file=sys.stderr))
+    if not outcome.finished and (out / REPORT).is_file():
+        print(study.question, *opening(outcome), *unread, sep="\n")
+        print(f"{out / REPORT} stays as it is; --out DIR writes this one elsewhere.", file=sys.stderr)
+        return 1
     written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
     print(study.question, *opening(outcome), *unread, sep="\n")
     for row in outcome.averaged:

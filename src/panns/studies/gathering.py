@@ -1,5 +1,6 @@
 """Which runs belong to which row of a study, which are missing, and which may be averaged."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +84,32 @@ def gather(study: Study, runs: Sequence[FoundRun]) -> list[RowRuns]:
         if run.name in names:
             by_label[names[run.name]].append(run)
     return [_row_runs(study, row, configs[label], by_label[label]) for label, row in study.rows.items()]
+
+
+def seeds_of(rows: Sequence[RowRuns], study: Study) -> tuple[int, ...]:
+    """The study's seeds; where no run has one of them, those that there are runs of: it was asked with these."""
+    there = {run.seed for row in rows for run in row.runs}
+    return study.seeds if not there or there & {*study.seeds} else tuple(sorted(there))
+
+
+def trained_apart(rows: Sequence[RowRuns]) -> list[str]:
+    """Rows of one configuration of the data that were trained on different clips: a line for each such configuration.
+
+    What then tells them apart is not what the study asks.
+    """
+    groups: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        if "train" in _drawn_anew(row.cfg):
+            continue
+        of_data = json.dumps(science(row.cfg).get("data"), sort_keys=True, default=str)
+        for run in row.averaged[:1]:  # all of them have the same
+            clips = str(run.results.get("fingerprint", {}).get("train", {}).get("id_hash"))
+            groups.setdefault(of_data, {}).setdefault(clips, []).append(row.row.label)
+    return [
+        "; ".join(f"{', '.join(labels)}: {clips}" for clips, labels in of_clips.items())
+        for of_clips in groups.values()
+        if len(of_clips) > 1
+    ]
 
 
 def near_misses(rows: Sequence[RowRuns], runs: Sequence[FoundRun]) -> list[str]:

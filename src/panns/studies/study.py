@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -92,7 +93,7 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
 
     Args:
         name: `NAME` of conf/experiment/NAME.yaml.
-        overrides: for all of its rows, as they were given to train.py.
+        overrides: for all of its rows, as they were given to train.py; `seed=` takes the place of the study's seeds.
 
     Raises:
         StudyError: there is no such experiment, it is no study, it is not written as one, or an override does not fit.
@@ -101,16 +102,19 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise StudyError(f"There is no experiment {name!r} in {folder}: choose one of {', '.join(known)}.")
+    of_seeds = [word for word in overrides if word.startswith("seed=")]
     try:
+        seeds = [seed for word in of_seeds[-1:] for seed in _seeds(word)]
+        overrides = [word for word in overrides if word not in of_seeds]
         cfg = compose_experiment(name, overrides)
-    except HydraException as error:
+    except (HydraException, ValueError) as error:
         raise StudyError(
             f"{name} cannot be composed with {' '.join(overrides)}: {str(error).splitlines()[0]}"
         ) from error
     study = parse_study(name, cfg, tuple(overrides))
     if study is None:
         raise StudyError(f"The experiment {name} is a single run, not a study: its configuration chooses no `study`.")
-    return study
+    return replace(study, seeds=tuple(seeds)) if seeds else study
 
 
 def parse_study(name: str, cfg: DictConfig, overrides: tuple[str, ...] = ()) -> Study | None:
@@ -143,6 +147,13 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> DictConfig:
 def quoted(value: str) -> str:
     """A text as Hydra's command line wants it."""
     return "'" + re.sub(r"(\\*)'", r"\1\1\\'", value) + "'"
+
+
+def _seeds(word: str) -> list[int]:
+    """Those of `seed=1` or `seed=1,2,3`."""
+    override = OverridesParser.create().parse_override(word)
+    values = override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+    return [int(value) for value in values]
 
 
 def _row(name: str, label: str, values: dict[str, Any]) -> Row:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,12 @@ from panns.training.confusion import CONFUSION, read_confusion, write_confusion
 from panns.training.pictures import confusion_matrix
 from panns.training.run import RESULTS
 
+NO_PART_OF_RUNS = ("experiment=", "hydra", "resume=", "row=")  # overrides by which no run is known
 
-def summarise(name: str, config: DictConfig, jobs: Sequence[SweepJob], study: Study | None) -> None:
+
+def summarise(
+    name: str, config: DictConfig, jobs: Sequence[SweepJob], study: Study | None, given: Sequence[str] = ()
+) -> None:
     """Prints each row's objective over its seeds; of a sweep that is no study also that of all jobs, and writes it.
 
     Args:
@@ -25,13 +30,16 @@ def summarise(name: str, config: DictConfig, jobs: Sequence[SweepJob], study: St
         config: Of the sweep as a whole.
         jobs: All finished.
         study: That the jobs are of; `panns report` then does the rest.
+        given: Overrides of the command line, with which it finds them.
     """
     values = {job.folder: json.loads((job.folder / RESULTS).read_text())[config.objective] for job in jobs}
     for label in dict.fromkeys(job.label for job in jobs):
         of_row = [values[job.folder] for job in jobs if job.label == label]
         print(f"  {label or 'all seeds'}: {config.objective} {_told(of_row)}")
     if study is not None:
-        print(f"Tables, pictures and the paper beside them: panns report {name}")
+        words = [word for word in given if not word.startswith(NO_PART_OF_RUNS)]
+        runs = [] if config.hydra.sweep.dir == "runs" else ["--runs", config.hydra.sweep.dir]
+        print(f"Tables, pictures and the paper beside them: {shlex.join(['panns', 'report', name, *words, *runs])}")
         return
     which = hashlib.sha256(" ".join(sorted(job.folder.name for job in jobs)).encode()).hexdigest()[:8]
     folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary-{which}"  # another sweep has another

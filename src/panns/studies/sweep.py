@@ -27,11 +27,13 @@ class Sweep:
         config: Of the sweep as a whole.
         study: That it is of; None where only lists of the command line are swept.
         jobs: All of them, finished ones too.
+        given: Overrides of the command line.
     """
 
     config: DictConfig
     study: Study | None
     jobs: list[SweepJob]
+    given: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: DictConfig, given: Sequence[str], loader: ConfigLoader) -> "Sweep":
@@ -41,7 +43,7 @@ class Sweep:
         """
         try:
             study = parse_study(config.hydra.runtime.choices.get("experiment") or "", config)
-            return cls(config, study, compose_jobs(config, sweep_words(study, given, loader), loader))
+            return cls(config, study, compose_jobs(config, sweep_words(study, given, loader), loader), tuple(given))
         except StudyError as error:
             sys.exit(f"train.py: {error}")
 
@@ -87,7 +89,7 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
         tell(sweep, missing, len(todo) - len(missing))
     if missing:
         sys.exit(1)
-    summarise(sweep.name, sweep.config, sweep.jobs, sweep.study)
+    summarise(sweep.name, sweep.config, sweep.jobs, sweep.study, sweep.given)
     return [json.loads((job.folder / RESULTS).read_text()) for job in sweep.jobs]
 
 

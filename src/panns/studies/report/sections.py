@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from panns.studies.gathering import BY_SEED, MISSING
+from panns.studies.gathering import BY_SEED, MISSING, trained_apart
 from panns.studies.outcome import Outcome
 from panns.studies.paper import clips_scored, of_the_evaluation_set, scored_splits
 from panns.studies.report import result_sections, run_sections
@@ -35,7 +35,8 @@ def sections(outcome: Outcome, pictures: Sequence[Picture], source: Source) -> l
 
 def opening(outcome: Outcome) -> list[str]:
     """How far the study is, what was scored, and whether the paper's numbers are of the same data."""
-    return [_state(outcome), *_scored(outcome), *_damaged(outcome), *_orientation(outcome)]
+    about = (_scored, _damaged, _other_data, _orientation)
+    return [_state(outcome), *(line for say in about for line in say(outcome))]
 
 
 def _state(outcome: Outcome) -> str:
@@ -69,6 +70,18 @@ def _damaged(outcome: Outcome) -> list[str]:
     runs = [run for run in outcome.finished if run.results.get("damaged_clips", {}).get("clips")]
     said = "replaced training clips that could not be read: `damaged_clips.csv` in their folders names them."
     return [f"{len(runs)} of the runs {said}"] if runs else []
+
+
+def _other_data(outcome: Outcome) -> list[str]:
+    """Which rows are not averaged since their runs differ in their data, and which were trained on other clips than
+    rows that should have the same."""
+    differing = [row.label for row in outcome.rows if row.row_runs.differing]
+    lines = [f"Not averaged, as their runs differ in their data: {listed(differing)}."] if differing else []
+    return lines + [
+        f"Of one configuration of the data, yet trained on different clips ({words}): the difference between these "
+        "rows is also one of their data."
+        for words in trained_apart([row.row_runs for row in outcome.rows])
+    ]
 
 
 def _orientation(outcome: Outcome) -> list[str]:

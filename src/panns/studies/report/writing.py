@@ -17,7 +17,7 @@ from panns.studies.report.sections import sections
 from panns.studies.statistics import false_discovery
 from panns.whole_files import written_whole
 
-RESULTS, CLASS_GAINS = "results.csv", "class_gains.csv"
+REPORT, RESULTS, CLASS_GAINS = "report.md", "results.csv", "class_gains.csv"
 COSTS = ("parameters", "macs", "multi_adds")
 
 
@@ -36,10 +36,10 @@ def write_report(outcome: Outcome, source: Source) -> list[str]:
         _write(source.out / CLASS_GAINS, _csv(gains))
     else:
         (source.out / CLASS_GAINS).unlink(missing_ok=True)
-    _write(source.out / "report.md", rendering.markdown(title, parts))
+    _write(source.out / REPORT, rendering.markdown(title, parts))
     _write(source.out / "report.html", rendering.html(title, parts, source.out))
     tables = [RESULTS, *([CLASS_GAINS] if gains else [])]
-    return ["report.md", "report.html", *tables, *(f"{picture.name}.png" for picture in drawn)]
+    return [REPORT, "report.html", *tables, *(f"{picture.name}.png" for picture in drawn)]
 
 
 def draw(outcome: Outcome, out: Path) -> list[Picture]:
