@@ -47,6 +47,14 @@ def test_checkpoint_of_other_data(tmp_path):
     check_fits(path, {}, {"fingerprint": quarantined})
 
 
+def test_a_damaged_checkpoint_is_told_with_the_ways_on(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(
+        CheckpointError, match=r"last\.ckpt is damaged .*resume=CHECKPOINT, as best\.ckpt .*resume=never"
+    ):
+        check_fits(tmp_path / "last.ckpt", {}, {})
+
+
 def configured(lr_batch_size=None, batch_size=32, **optimizer):
     return {
         "optimizer": ADAM | optimizer,

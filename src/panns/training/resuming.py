@@ -25,7 +25,13 @@ def check_fits(path: Path, parameters: Mapping[str, Any], now: Mapping[str, Any]
     Raises:
         CheckpointError: keys, shapes, data, optimizer or schedule differ; the message says in what.
     """
-    checkpoint = load_checkpoint(path)
+    try:
+        checkpoint = load_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error} Go on from another one with resume=CHECKPOINT, as best.ckpt beside it, or start anew with "
+            "resume=never, which moves this run aside."
+        ) from error
     saved = checkpoint.get("state_dict")
     if saved is None:
         raise CheckpointError(f"{path} holds no training state, so no run can go on from it.")
