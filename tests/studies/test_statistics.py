@@ -54,9 +54,11 @@ def test_student_covers_what_he_says():
 
 
 def test_percentiles_by_hand():
-    """-1, 0, ..., 99: 2.5 % lie below 1.475 and above 96.525; two of the 101 are not above zero."""
-    known = percentile_interval(50.0, np.arange(-1, 100))
-    assert (known.value, known.low, known.high) == pytest.approx((50.0, 1.5, 96.5))
+    """-1, 0, ..., 99: of 101, 2.5 % lie below 1.5 and above 96.5; two are not above zero. They follow the value."""
+    known = percentile_interval(49.0, np.arange(-1, 100))
+    assert (known.value, known.low, known.high) == pytest.approx((49.0, 1.5, 96.5))
+    moved = percentile_interval(50.0, np.arange(-1, 100))
+    assert (moved.value, moved.low, moved.high) == pytest.approx((50.0, 2.5, 97.5))
     assert known.p == pytest.approx(2 * (1 + 2) / 102)
     assert known.excludes_zero
     assert percentile_interval(0.0, np.array([-1.0, 1.0])).p == 1.0

@@ -68,8 +68,14 @@ def paired_interval(differences: Sequence[float]) -> Interval:
 
 
 def percentile_interval(value: float, resampled: ArrayLike) -> Interval:
-    """A value with the interval and the p that its resamples, (R,), give it; p is never below 2 / (R + 1)."""
+    """A value with the interval and the p that its resamples, (R,), give it; p is never below 2 / (R + 1).
+
+    The resamples are moved so that their mean is the value: an AP comes out higher on clips that are there several
+    times, the more so the lower it is. Of large differences on a few hundred clips, the interval would else miss more
+    than 10 % of the time, always on one side, in place of 5 %.
+    """
     resampled = np.asarray(resampled)
+    resampled = resampled - (resampled.mean() - value)
     low, high = np.percentile(resampled, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
     tail = min((resampled <= 0).sum(), (resampled >= 0).sum())
     return Interval(value, float(low), float(high), float(min(1.0, 2 * (1 + tail) / (1 + len(resampled)))))

@@ -57,7 +57,7 @@ def differences(outcome: Outcome, resamples: int) -> Section | None:
     head = ["row", "difference", "95 % over clips", "p", "95 % over seeds", "p ", "that is"]
     over_clips = (
         f"Over clips: {resamples:,} paired resamples of the clips scored, the same ones for all runs, of the mean over "
-        "the common seeds: would the runs that are there differ on other clips?"
+        "the common seeds, centred on the difference: would the runs that are there differ on other clips?"
     )
     notes = [over_clips] if any(against.over_clips for _, against in outcome.compared) else []
     folds = [against.by_folds for _, against in outcome.compared]
