@@ -21,6 +21,8 @@ from panns.data.packing import PackError, index, pack
 from panns.data.parts import Part, PartError, part_folder
 from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.store import ClipStore
+from panns.data.verification import repair, verify
+from panns.data.verification.checksums import read_checksums
 
 RATE = 8000
 SOUND = {"sample_rate": RATE, "clip_seconds": 0.1, "jobs": 1, "show_progress": False}
@@ -197,6 +199,45 @@ def test_a_repair_is_not_undone(source, tmp_path, capsys):
     shutil.rmtree(part_folder(out, Part(1, 2)))  # not even what is missing leads elsewhere
     with pytest.raises(MergeError, match="was repaired"):
         merge_parts(out)
+
+
+def cut_and_repair(store: Path) -> int:
+    """Cut the last shard of a store in its last clip and repair it -> how many clips were dropped."""
+    opened = ClipStore.open(store)
+    last = int(np.lexsort((opened.offset, opened.file))[-1])
+    with opened.files[-1].open("r+b") as file:
+        file.truncate(int(opened.offset[last]) + 10)
+    return repair(verify(store, jobs=1, show_progress=False))[1]
+
+
+def test_checksums_of_the_former_store_do_not_damn_the_one_merged_anew(source, tmp_path):
+    out = tmp_path / "out"
+    pack_parts(source, out, 4)
+    merge_parts(out)
+    assert verify(out, everything=True, jobs=1, show_progress=False).is_whole
+    assert cut_and_repair(part_folder(out, Part(3, 4))) == 1
+    merge_parts(out)
+    assert len(ClipStore.open(out)) == 20
+    for _ in range(2):
+        result = verify(out, everything=True, jobs=1, show_progress=False)
+        assert result.all_findings == []
+    kept = read_checksums(out)
+    merge_parts(out)  # the same: it stands, and so do its checksums
+    assert read_checksums(out) == kept != {}
+
+
+def test_crc32_kept_for_the_former_store_go_with_it(tmp_path):
+    """The rows lie where they lay, so that only the merge can tell that they are others."""
+    packs = Hdf5Packs([panns_hdf5(tmp_path / "a.h5", [None, *examples("eval")])], "waveform")
+    for number in (1, 2):
+        options = {"check": "sample", "jobs": 1, "show_progress": False}
+        index(holding_source(tmp_path, packs), tmp_path / "out", part=Part(number, 2), **options)
+    merge_parts(tmp_path / "out")
+    verify(tmp_path / "out", everything=True, jobs=1, show_progress=False)
+    assert len(list((tmp_path / "out").glob("crc32-*.npy"))) == 1
+    (tmp_path / "out" / "meta.json").unlink()
+    merge_parts(tmp_path / "out")
+    assert list((tmp_path / "out").glob("crc32-*.npy")) == []
 
 
 def test_parts_of_different_lists_are_no_store(source, tmp_path):

@@ -41,10 +41,15 @@ def read_crc32(path: Path, num_clips: int) -> Crc32:
 
 def write_crc32(path: Path, crc32: Crc32) -> None:
     """Replace the file, in one step, and remove that of another index; nothing is kept where nothing is known."""
-    for former in path.parent.glob("crc32-*.npy"):
-        if former != path:
-            former.unlink()
+    forget_crc32(path.parent, path)
     if not crc32.any():
         return
     with written_whole(path, "wb") as file:
         np.save(file, crc32, allow_pickle=False)
+
+
+def forget_crc32(root: Path, but: Path | None = None) -> None:
+    """Remove what is kept for any index, or for any but one."""
+    for former in root.glob("crc32-*.npy"):
+        if former != but:
+            former.unlink()

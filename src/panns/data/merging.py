@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from panns.data.first_crc32 import forget_crc32
 from panns.data.index import CLIP_COLUMNS, COLUMNS, load_columns, write_index
 from panns.data.journal import differences
 from panns.data.parts import Part, find_parts, part_folder
@@ -23,6 +24,7 @@ from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.report import ImportReport, read_report
 from panns.data.store import ClipStore
 from panns.data.store_files import CHECKSUM, FORMAT
+from panns.data.verification.checksums import CHECKSUMS
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
 OWN = {"index", "index.tmp", ".meta.json.part", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
@@ -136,8 +138,15 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
         if not _is_there(out, columns, meta):
             report.write(out / "report.csv")
             _join_quarantines(stores, out)
+            _forget_checksums(out)
             write_index(out, columns, meta)
     return report
+
+
+def _forget_checksums(out: Path) -> None:
+    """Those that `panns verify` kept are of the store that an earlier merge made; its next run keeps new ones."""
+    (out / CHECKSUMS).unlink(missing_ok=True)
+    forget_crc32(out)
 
 
 def _join_quarantines(stores: Sequence[ClipStore], out: Path) -> None:
