@@ -226,6 +226,47 @@ def test_checksums_of_the_former_store_do_not_damn_the_one_merged_anew(source, t
     assert read_checksums(out) == kept != {}
 
 
+def test_what_a_repair_took_out_of_a_part_is_said_of_the_merged_store(source, tmp_path, capsys):
+    out = tmp_path / "out"
+    pack_parts(source, out, 4)
+    merge_parts(out)
+    part = part_folder(out, Part(3, 4))
+    lost = ClipStore.open(part).id[-1].decode()
+    write_quarantine(out, {lost: "damaged: as verify found before the repair", "00": "hum"})
+    assert cut_and_repair(part) == 1
+    (before,) = part.glob("before-repair-*")
+    assert main(["merge", str(out)]) == 0
+    assert re.search(r"left out +5 .*dropped +1 ", capsys.readouterr().out, re.DOTALL)
+    (line,) = [row for row in findings(out) if row[2] == "dropped"]
+    assert line[0] == lost
+    assert re.fullmatch(r"damaged: 10 of \d+ bytes could be read: the file is truncated", line[3])
+    assert main(["info", str(out)]) == 0
+    assert f"repaired     1 clips dropped, named in {before}\n" in capsys.readouterr().out
+    assert read_quarantine(out) == {"00": "hum"}
+    index_as_it_is = (out / "meta.json").read_bytes()
+    merge_parts(out)  # it was not the merged store that was repaired
+    assert (out / "meta.json").read_bytes() == index_as_it_is
+
+
+def test_repairs_are_counted_once_through_two_merges_and_without_their_lists(source, tmp_path):
+    evaluation = one_split(source, "evaluation", lambda line: line.endswith("eval"))
+    pack_parts(evaluation, tmp_path / "a", 2)
+    assert cut_and_repair(part_folder(tmp_path / "a", Part(1, 2))) == 1
+    merge_parts(tmp_path / "a")
+    pack(one_split(source, "training", lambda line: line.endswith("train")), tmp_path / "b", **FORM)
+    assert cut_and_repair(tmp_path / "b") == 1
+    (before,) = (tmp_path / "b").glob("before-repair-*")
+    shutil.rmtree(before)
+    report = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert report.counts["dropped"] == 2
+    assert len([row for row in findings(tmp_path / "both") if row[2] == "dropped"]) == 2
+    repairs = ClipStore.open(tmp_path / "both").meta["repairs"]
+    assert [repair["before"].rpartition("/")[0] for repair in repairs] == ["../a/parts/1-of-2", "../b"]
+    assert cut_and_repair(tmp_path / "both") == 1
+    with pytest.raises(MergeError, match="bring back the 1 damaged clips"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+
+
 def test_crc32_kept_for_the_former_store_go_with_it(tmp_path):
     """The rows lie where they lay, so that only the merge can tell that they are others."""
     packs = Hdf5Packs([panns_hdf5(tmp_path / "a.h5", [None, *examples("eval")])], "waveform")

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,12 @@ from panns.data.index import CLIP_COLUMNS, COLUMNS, load_columns, write_index
 from panns.data.journal import differences
 from panns.data.parts import Part, find_parts, part_folder
 from panns.data.quarantine import read_quarantine, write_quarantine
-from panns.data.report import ImportReport, read_report
+from panns.data.report import Finding, ImportReport, read_report
+from panns.data.selection import is_listed
 from panns.data.store import ClipStore
 from panns.data.store_files import CHECKSUM, FORMAT
 from panns.data.verification.checksums import CHECKSUMS
+from panns.data.verification.repairing import DROPPED, read_dropped
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
 OWN = {"index", "index.tmp", ".meta.json.part", "report.csv", "quarantine.csv"}  # what a stopped merge leaves
@@ -123,6 +125,7 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
     report = ImportReport()
     for store in stores:
         report.findings += read_report(store.root / "report.csv").findings
+        report.findings += chain.from_iterable(_dropped(store, repair) for repair in _own_repairs(store.meta))
         report.packed += len(store)
         report.unchecked += int(np.count_nonzero(store.crc32 == 0))
     if not report.packed:
@@ -131,13 +134,15 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
     meta = {key: stores[0].meta[key] for key in SAME}
     meta |= {"format": FORMAT, "name": name, "splits": splits, "plan": plan, "counts": report.counts}
     meta["created"] = {"tool": "panns", "version": version("panns")}
+    if repairs := _repairs(stores, out):
+        meta["repairs"] = repairs
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{out}.lock"):
         _check_free(out, plan)
         columns = _join(stores, out, splits)
         if not _is_there(out, columns, meta):
             report.write(out / "report.csv")
-            _join_quarantines(stores, out)
+            _join_quarantines(stores, out, columns["id"])
             _forget_checksums(out)
             write_index(out, columns, meta)
     return report
@@ -149,12 +154,37 @@ def _forget_checksums(out: Path) -> None:
     forget_crc32(out)
 
 
-def _join_quarantines(stores: Sequence[ClipStore], out: Path) -> None:
-    """What must not be used in one of the stores must not be used in the new one."""
+def _join_quarantines(stores: Sequence[ClipStore], out: Path, ids: np.ndarray) -> None:
+    """What must not be used in one of the stores must not be used in the new one; what is in none is forgotten."""
     entries = read_quarantine(out)
     for store in stores:
         entries |= read_quarantine(store.root)
-    write_quarantine(out, entries)
+    known = set(ids[is_listed(ids, entries)].tolist())
+    write_quarantine(out, {clip_id: why for clip_id, why in entries.items() if clip_id.encode() in known})
+
+
+def _own_repairs(meta: dict) -> list[dict]:
+    """Repairs of a store itself; those of stores that it was merged of name a folder elsewhere."""
+    return [repair for repair in meta.get("repairs", []) if "/" not in repair["before"]]
+
+
+def _repairs(stores: Sequence[ClipStore], out: Path) -> list[dict]:
+    """All repairs of the stores, as the new store names their folders."""
+    return [
+        repair | {"before": _seen_from(out, store, [repair["before"]])[0]}
+        for store in stores
+        for repair in store.meta.get("repairs", [])
+    ]
+
+
+def _dropped(store: ClipStore, repair: dict) -> list[Finding]:
+    """The clips that a repair dropped; they count even where their names are lost."""
+    path = store.root / repair["before"] / DROPPED
+    if not path.exists():
+        return [Finding("", str(path), "dropped", "the list of their names is not there")] * repair["dropped"]
+    return [
+        Finding(clip["id"], clip["path"], "dropped", f"{clip['what']}: {clip['detail']}") for clip in read_dropped(path)
+    ]
 
 
 def _is_there(out: Path, columns: dict[str, np.ndarray], meta: dict) -> bool:
@@ -176,7 +206,7 @@ def _meta(out: Path) -> dict | None:
 
 def _check_not_repaired(out: Path) -> None:
     """Refuse to bring back what `panns verify --repair` has dropped."""
-    if repairs := (_meta(out) or {}).get("repairs"):
+    if repairs := _own_repairs(_meta(out) or {}):
         dropped = sum(repair["dropped"] for repair in repairs)
         raise MergeError(
             f"{out}: is a finished store that was repaired, and merging again would bring back the {dropped} damaged "
@@ -230,9 +260,13 @@ def _check_new(ids: np.ndarray, stores: Sequence[ClipStore]) -> None:
 
 
 def _paths(store: ClipStore, out: Path) -> list[str]:
-    """The store's files as the new store names them: relative where they lie beside or below it, else absolute."""
+    """The store's files as the new store names them."""
+    return _seen_from(out, store, [os.fsdecode(path) for path in store.path])
+
+
+def _seen_from(out: Path, store: ClipStore, paths: Sequence[str]) -> list[str]:
+    """Paths of a store as the new store names them: relative where they lie beside or below it, else absolute."""
     root, base = out.resolve(), store.root.resolve()
     inside = str(root.parent).rstrip("/") + "/"
-    paths = [os.fsdecode(path) for path in store.path]
     full = [os.path.normpath(path if path.startswith("/") else f"{base}/{path}") for path in paths]
     return [os.path.relpath(path, root) if path.startswith(inside) else path for path in full]

@@ -23,6 +23,7 @@ LEFT_OUT = {
     "unlisted": "an audio file of no listed clip",
     "empty_row": "a row without a name, of a file that was missing when the pack was made",
     "damaged_file": "a file of many clips that cannot be read, or not to its end: its clips are missing",
+    "dropped": "taken out of a part by `panns verify --repair` before it was merged",
 }
 KEPT = {
     "short": "shorter than a clip: stored at its true length, the reader adds zeros",

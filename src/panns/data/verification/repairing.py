@@ -100,6 +100,12 @@ def _write_dropped(result: Verification, path: Path) -> None:
             writer.writerow([store.id[row].decode(), split, labels, *where, *fault])
 
 
+def read_dropped(path: Path) -> list[dict[str, str]]:
+    """The rows of such a list."""
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
 def _kept_columns(result: Verification) -> dict[str, np.ndarray]:
     """The columns of the clips that are whole, and of their files."""
     store, rows = result.store, np.flatnonzero(result.whole)
