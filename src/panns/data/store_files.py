@@ -7,6 +7,7 @@ from pathlib import Path
 from panns.data.hashing import meta_hash
 
 FORMAT = 1
+NOT_THERE = (FileNotFoundError, NotADirectoryError)  # all other errors say nothing of whether a file is there
 CHECKSUM = "checksum"  # of all else in meta.json
 PUT_BACK = "put it back from a copy, or make the store anew"
 NEEDED = {  # keys of meta.json, and whether a value can be theirs
@@ -21,6 +22,18 @@ NEEDED = {  # keys of meta.json, and whether a value can be theirs
 
 class StoreError(ValueError):
     """A store that cannot be used as it is; the message names the path and the remedy."""
+
+
+class AccessError(ValueError):
+    """A file that may be there and cannot be looked at or opened: nothing can be said of the clips in it."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> "AccessError":
+        """What the system said of a path."""
+        return cls(
+            f"{path}: {error.strerror or error}; that says nothing of its clips, so nothing was judged or dropped: "
+            "give access to the file, or mend its disk, and run the same command again"
+        )
 
 
 class OpenFile:
@@ -105,5 +118,15 @@ def open_checked(root: Path, path: bytes, nbytes: int) -> OpenFile:
 
 
 def open_as_it_is(root: Path, path: bytes, nbytes: int) -> OpenFile:
-    """A file to read clips from, of whatever size."""
-    return OpenFile(root / os.fsdecode(path))
+    """A file to read clips from, of whatever size.
+
+    Raises:
+        AccessError: it cannot be opened for another reason than that it is not there.
+    """
+    full = root / os.fsdecode(path)
+    try:
+        return OpenFile(full)
+    except NOT_THERE:
+        raise
+    except OSError as error:
+        raise AccessError.of(full, error) from error

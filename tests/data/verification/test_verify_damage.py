@@ -1,13 +1,18 @@
 """`panns verify` against every way in which files and index can be damaged."""
 
+import errno
 import json
+import os
 import shutil
+import socket
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from panns.cli import main
 from panns.data import AudioSetDataModule
 from panns.data.audioset import AudioSetSource
 from panns.data.codecs import FLAC, encode_flac, wav_rate
@@ -15,9 +20,9 @@ from panns.data.forms.folder import AudioFolder
 from panns.data.index import load_columns, write_index
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index, pack
-from panns.data.quarantine import read_quarantine
+from panns.data.quarantine import read_quarantine, write_quarantine
 from panns.data.store import ClipStore
-from panns.data.store_files import StoreError, read_meta
+from panns.data.store_files import AccessError, StoreError, read_meta
 from panns.data.verification.checksums import read_checksums
 from verifying import SILENT, check, damaged, flip, found, ids_in
 
@@ -173,6 +178,71 @@ def test_a_disk_that_is_not_in_place_is_no_reason_for_a_quarantine(store):
     with pytest.raises(StoreError, match=r"none of its 5 files is there, as .*00000\.tar; is the disk in place\?"):
         check(store)
     assert not (store / "quarantine.csv").exists()
+
+
+REFUSED = [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EIO, "Input/output error")]
+
+
+def refuse(monkeypatch, owner, name, error, file):
+    """Let a call of the system fail for one file."""
+    honest = getattr(owner, name)
+
+    def refused(path, *args, **options):
+        if Path(path).name == file:
+            raise error
+        return honest(path, *args, **options)
+
+    monkeypatch.setattr(owner, name, refused)
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=["rights", "disk"])
+@pytest.mark.parametrize(("owner", "name"), [(Path, "stat"), (os, "open")], ids=["looked at", "opened"])
+@pytest.mark.parametrize("how", [[], ["--all", "--repair"], ["--sample", "0"]], ids=["sample", "repair", "none"])
+def test_a_file_that_cannot_be_reached_is_no_damage(how, owner, name, error, store, monkeypatch, capsys):
+    write_quarantine(store, {ClipStore.open(store).id[-1].decode(): "damaged: before"})  # read whatever the sample
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    refuse(monkeypatch, owner, name, error, "00004.tar")
+    assert main(["verify", str(store), "--jobs", "1", *how]) == 2
+    assert capsys.readouterr().err == (
+        f"panns verify: {store}/shards/00004.tar: {error.strerror}; that says nothing of its clips, so nothing was "
+        "judged or dropped: give access to the file, or mend its disk, and run the same command again\n"
+    )
+    monkeypatch.undo()
+    assert {path: content for path, content in before.items() if path.read_bytes() != content} == {}
+    assert not list(store.glob("before-repair-*"))
+    assert check(store, everything=True).is_whole
+
+
+def test_a_file_that_cannot_be_opened_in_a_worker_process_is_no_damage(store, monkeypatch):
+    (store / "shards" / "00004.tar").unlink()
+    monkeypatch.chdir(store / "shards")  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as nobody:  # which root cannot open either (ENXIO)
+        nobody.bind("00004.tar")
+        with pytest.raises(AccessError, match=r"00004\.tar: No such device or address; that says nothing of its clips"):
+            check(store, everything=True, jobs=2)
+    assert not (store / "quarantine.csv").exists()
+
+
+def test_a_file_below_what_is_no_folder_is_missing(store):
+    expected = ids_in(store, 3)
+    paths = np.load(store / "index" / "path.npy")
+    paths[3] = b"meta.json/x"
+    write_index(store, load_columns(store) | {"path": paths}, read_meta(store))
+    assert damaged(check(store, everything=True)) == dict.fromkeys(expected, "missing")
+
+
+def test_a_disk_that_fails_within_a_file_damages_the_clip_it_fails_in(store, monkeypatch):
+    opened, row = ClipStore.open(store), 13
+    pread = os.pread
+
+    def failing(descriptor, nbytes, offset):
+        if (nbytes, offset) == (opened.nbytes[row], opened.offset[row]):
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, nbytes, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    result = check(store, everything=True)
+    assert result.damaged == {row: ("damaged", "Input/output error")}
 
 
 @pytest.mark.parametrize("codec", ["flac", "pcm"])

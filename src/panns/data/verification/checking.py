@@ -59,6 +59,7 @@ def verify(
 
     Raises:
         StoreError: no store, or one whose index cannot be read.
+        AccessError: a file that may be there cannot be looked at or opened; nothing is put in quarantine then.
     """
     if is_url(root):
         raise StoreError(f"{root}: verify checks a store in a folder; run it where that lies, before it is copied")

@@ -18,6 +18,7 @@ from panns.data.codecs import num_clipped
 from panns.data.first_crc32 import read_crc32
 from panns.data.hashing import file_sha256
 from panns.data.store import ClipError, ClipStore
+from panns.data.store_files import NOT_THERE
 
 Rows = npt.NDArray[np.int64]
 Fault = tuple[str, str]  # one of `kinds.KINDS`, and what is wrong in words
@@ -78,6 +79,9 @@ def clip_faults(store: ClipStore, row: int, first_crc32: int, seen_crc32: list[t
     Args:
         first_crc32: of a clip whose index has none, what an earlier verification read; 0 for nothing.
         seen_crc32: receives row and crc32 of such a clip.
+
+    Raises:
+        AccessError: its file cannot be opened, for another reason than that it is not there.
     """
     try:
         payload = store.read_payload(row)
@@ -89,7 +93,7 @@ def clip_faults(store: ClipStore, row: int, first_crc32: int, seen_crc32: list[t
             seen_crc32.append((row, crc32))
         samples = store.decode(row, payload)
     except ClipError as error:
-        yield "missing" if isinstance(error.__cause__, FileNotFoundError) else "damaged", error.why
+        yield "missing" if isinstance(error.__cause__, NOT_THERE) else "damaged", error.why
     else:
         yield from _sample_faults(samples)
 

@@ -14,7 +14,7 @@ from panns.data.codecs import CODECS
 from panns.data.progress import track
 from panns.data.report import Finding
 from panns.data.store import ClipStore
-from panns.data.store_files import StoreError
+from panns.data.store_files import NOT_THERE, AccessError, StoreError
 
 STAT_THREADS = 32  # a network file system answers many at a time, each after milliseconds
 MANY_FILES = 10_000  # that take long enough to show a bar
@@ -44,7 +44,11 @@ class FileStates:
 
 
 def look_at_files(store: ClipStore, show_progress: bool) -> FileStates:
-    """Size and time of each file."""
+    """Size and time of each file.
+
+    Raises:
+        AccessError: a file cannot be looked at, for another reason than that it is not there.
+    """
     paths = [os.fsdecode(path) for path in store.path]
     with ThreadPoolExecutor(STAT_THREADS) as threads:
         states = threads.map(partial(_look, store.root), paths, chunksize=64)
@@ -55,8 +59,10 @@ def look_at_files(store: ClipStore, show_progress: bool) -> FileStates:
 def _look(root: Path, path: str) -> tuple[int, int]:
     try:
         state = (root / path).stat()
-    except OSError:
+    except NOT_THERE:
         return MISSING, 0
+    except OSError as error:
+        raise AccessError.of(root / path, error) from error
     return state.st_size, state.st_mtime_ns
 
 
