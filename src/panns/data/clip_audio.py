@@ -109,7 +109,9 @@ def open_audio(audio: Audio | ReadError) -> soundfile.SoundFile:
         file = soundfile.SoundFile(audio if isinstance(audio, str) else io.BytesIO(audio))
         if file.format in ("WAV", "WAVEX"):
             codecs.wav_data_range(audio)  # libsndfile reads a truncated WAV without a word
-    except (soundfile.SoundFileError, codecs.DecodeError, ReadError, OSError) as error:
+    except soundfile.SoundFileError as error:
+        raise LeftOut("unreadable", codecs.soundfile_says(error)) from error
+    except (codecs.DecodeError, ReadError, OSError) as error:
         raise LeftOut("unreadable", str(error)) from error
     except TypeError as error:  # soundfile's answer to a headerless .raw file
         raise LeftOut("unreadable", "raw samples without a header: convert them to WAV") from error

@@ -73,12 +73,17 @@ def _decode_soundfile(payload: bytes, sample_rate: int | None) -> np.ndarray:
     try:
         waveform, rate = soundfile.read(io.BytesIO(payload), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        raise DecodeError(f"not readable by soundfile ({error})") from error
+        raise DecodeError(f"not readable by soundfile ({soundfile_says(error)})") from error
     _check_mono(waveform.shape[1])
     _check_rate(rate, sample_rate)
     if not np.isfinite(waveform).all():
         raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(waveform))} samples are NaN or infinite")
     return to_int16(waveform[:, 0])
+
+
+def soundfile_says(error: soundfile.SoundFileError) -> str:
+    """What is wrong, without the name of what was read: bytes have none but their address in memory."""
+    return getattr(error, "error_string", str(error))
 
 
 def _check_mono(num_channels: int) -> None:

@@ -58,7 +58,7 @@ def _conditioned(form: ClipForm, clip: Clip, audio: Audio | ReadError, findings:
             file.seek(first)
             waveform = file.read(count, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise LeftOut("unreadable", str(error)) from error
+            raise LeftOut("unreadable", codecs.soundfile_says(error)) from error
     if len(waveform) != count:
         raise LeftOut("unreadable", f"truncated: {len(waveform)} of {count} samples could be read")
     if not np.isfinite(waveform).all():

@@ -28,7 +28,7 @@ from holdings import (
     tar,
 )
 from packs import kinds
-from panns.data.codecs import CODECS
+from panns.data.codecs import CODECS, SOUNDFILE, DecodeError, decode
 from panns.data.forms.archives import Archives, zip_spans
 from panns.data.forms.tar import tar_members
 from panns.data.importers import ReadError
@@ -262,3 +262,15 @@ def test_compressed_shards_in_a_folder_are_not_passed_over(tmp_path):
     _, report = import_(index, Archives([tmp_path / "wds"]), tmp_path)
     assert findings(report, "damaged_file") == [("", "shard-00000.tar.gz")]
     assert report.counts["missing"] == 4
+
+
+def test_what_is_said_of_bytes_that_are_no_audio_is_always_the_same(tmp_path):
+    good, bad = examples("eval")[:2]
+    path = tar(
+        tmp_path / "a.tar", [(f"{good.id}.flac", audio_file(good.samples)), (f"{bad.id}.flac", b"no audio" * 99)]
+    )
+    _, report = import_(pack, Archives([path]), tmp_path)
+    (detail,) = (found.detail for found in report.findings if found.what == "unreadable")
+    assert detail == "Format not recognised."
+    with pytest.raises(DecodeError, match=r"^not readable by soundfile \(Format not recognised\.\)$"):
+        decode(b"no audio" * 99, SOUNDFILE)
