@@ -6,6 +6,7 @@ import numpy as np
 
 from panns.commands.sources import without_clips
 from panns.data.codecs import CODECS
+from panns.data.first_crc32 import num_unread
 from panns.data.quarantine import read_quarantine
 from panns.data.remote_store import RemoteClipStore
 from panns.data.report import print_counts
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print name, sizes, splits, codecs, fingerprint and the report of the import."""
+    """Print name, sizes, splits, codecs, fingerprint and what the import reported, less what was read since."""
     store = ClipStore.open(args.store)
     every = np.arange(len(store))
     codecs, clips = np.unique(store.codec, return_counts=True)
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for split in store.splits:
         print(f"  {split}: {_counts(store, store.rows([split]))}")
     print(f"made by      panns {store.meta['plan']['command']}, version {store.meta['created']['version']}")
-    print_counts(store.meta["counts"])
+    print_counts(store.meta["counts"] | {"unchecked": num_unread(store.root, store.crc32)})
     return 0
 
 

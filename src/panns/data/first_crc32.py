@@ -39,6 +39,12 @@ def read_crc32(path: Path, num_clips: int) -> Crc32:
     return np.asarray(np.load(path, allow_pickle=False), dtype=np.uint32)
 
 
+def num_unread(root: Path, crc32: Crc32) -> int:
+    """Clips of which neither the index, whose crc32 are given (N,), nor a verification knows what was read."""
+    kept = map_crc32(root, len(crc32)) if (crc32 == 0).any() else None
+    return int(np.count_nonzero(crc32 == 0 if kept is None else (crc32 == 0) & (kept == 0)))
+
+
 def write_crc32(path: Path, crc32: Crc32) -> None:
     """Replace the file, in one step, and remove that of another index; nothing is kept where nothing is known."""
     forget_crc32(path.parent, path)

@@ -1,12 +1,33 @@
 """Stores over files that others made, which `panns index` need not have read."""
 
+import re
+
 import numpy as np
 
 from holdings import LISTS, example, examples, import_, panns_hdf5, write_lists
+from panns.cli import main
 from panns.data.forms.hdf5 import WAVEFORM, Hdf5Packs
 from panns.data.packing import index
 from panns.data.store import ClipStore
 from panns.data.verification import repair, verify
+
+
+def said_unchecked(store, capsys) -> int:
+    """How many clips `panns info` says that nobody has read."""
+    capsys.readouterr()
+    assert main(["info", str(store)]) == 0
+    found = re.search(r"unchecked +(\d+) +never read", capsys.readouterr().out)
+    return int(found[1]) if found else 0
+
+
+def test_info_counts_as_unchecked_what_no_verification_has_read_yet(tmp_path, capsys):
+    pack = panns_hdf5(tmp_path / "a.h5", [None, *examples(*LISTS)])  # without the row that is always read
+    store, report = import_(index, Hdf5Packs([pack], WAVEFORM), tmp_path, check="sample")
+    assert said_unchecked(store.root, capsys) == report.unchecked == len(store) == 10
+    verify(store.root, sample=4, jobs=1, show_progress=False)
+    assert said_unchecked(store.root, capsys) == 6
+    verify(store.root, everything=True, jobs=1, show_progress=False)
+    assert said_unchecked(store.root, capsys) == 0
 
 
 def test_panns_packs_where_they_lie(tmp_path):
