@@ -9,6 +9,7 @@ from panns.commands.numbers import whole
 from panns.data.verification import repair, verify
 from panns.data.verification.checksums import INDEX_CHANGED
 from panns.data.verification.report import WIDTH, print_report, write_report
+from panns.data.verification.writing import FULL, check_writable, disk_full
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +38,23 @@ def run(args: argparse.Namespace) -> int:
 
     Returns:
         0, or 1 where damage was found, repaired or not.
+
+    Raises:
+        StoreError: the store cannot be checked, or there is no room to write.
     """
-    out = args.out or Path(args.store) / "verify"
+    root = Path(args.store)
+    out = args.out or root / "verify"
+    try:
+        return _verify(args, root, out)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise disk_full(root, out, error) from error
+
+
+def _verify(args: argparse.Namespace, root: Path, out: Path) -> int:
+    if args.repair:
+        check_writable(root, root)
     result = verify(
         args.store,
         lists=args.segments,

@@ -1,9 +1,12 @@
 """`panns verify` on whole stores, stopped ones, and as a user types it."""
 
 import csv
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +178,70 @@ def test_mistakes_of_the_user(store, tmp_path, capsys):
     assert "SHA256SUMS, line 1: no checksum" in capsys.readouterr().err
     assert main(["verify", "s3://bucket/store"]) == 2
     assert "checks a store in a folder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def read_only(store, monkeypatch):
+    """The store on a disk that cannot be written, whoever asks."""
+    honest_access, honest_mkdir = os.access, Path.mkdir
+
+    def access(path, mode):
+        return honest_access(path, mode) and not (mode & os.W_OK and Path(path).is_relative_to(store))
+
+    def mkdir(path, *args, **options):
+        if path.is_relative_to(store) and not path.exists():
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        honest_mkdir(path, *args, **options)
+
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    return store
+
+
+def content(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_store_that_cannot_be_written_is_refused_before_anything_is_read(read_only, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ClipStore, "open_as_it_is", interrupt)
+    for options in ([], ["--out", str(read_only / "mine")], ["--repair", "--out", str(tmp_path / "mine")]):
+        assert main(["verify", str(read_only), "--jobs", "1", *options]) == 2
+        said = capsys.readouterr().err
+        assert "as the store is read-only; say --out DIR with a folder elsewhere for a report alone" in said
+    (tmp_path / "file").touch()
+    monkeypatch.undo()
+    assert main(["verify", str(read_only), "--out", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path / 'file'}: File exists; name another folder for the report with --out" in capsys.readouterr().err
+
+
+def test_a_store_that_cannot_be_written_has_its_report_elsewhere(read_only, tmp_path, capsys):
+    flip(read_only / "shards" / "00000.tar", 2000)
+    before, out = content(read_only), tmp_path / "mine"
+    assert main(["verify", str(read_only), "--all", "--jobs", "1", "--out", str(out)]) == 1
+    assert content(read_only) == before
+    says = f"{read_only}: read-only, so checksums and quarantine could not be kept there"
+    for said in (capsys.readouterr().out, (out / "report.txt").read_text()):
+        assert says in " ".join(said.split())
+        assert "in quarantine, left out by every run" not in said
+    with (out / "findings.csv").open() as file:
+        assert [row["what"] for row in csv.DictReader(file)] == ["damaged"]
+
+
+@pytest.mark.parametrize("place", ["Ledger.append", "write_checksums", "write_quarantine"])
+def test_a_full_disk_is_told_with_its_remedy(place, store, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    flip(store / "shards" / "00000.tar", 2000)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"panns.data.verification.checking.{place}", full)
+        for options, where in (([], f"{store}"), (["--out", str(tmp_path / "a")], f"{store} or {tmp_path / 'a'}")):
+            assert main(["verify", str(store), "--jobs", "1", *options]) == 2
+            says = (
+                f"panns verify: {where}: No space left on device; what was checked is kept, make room and run the same"
+            )
+            assert says in capsys.readouterr().err
+    assert main(["verify", str(store), "--jobs", "1"]) == 1
 
 
 def test_report_goes_where_it_is_asked_to(store, tmp_path):

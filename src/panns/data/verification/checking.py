@@ -29,6 +29,7 @@ from panns.data.verification.kinds import DAMAGED_CLIP
 from panns.data.verification.ledger import Ledger
 from panns.data.verification.repairing import recover
 from panns.data.verification.result import Mask, Rows, Verification
+from panns.data.verification.writing import check_writable, is_writable
 from panns.data.workers import num_cores, ordered_map
 
 
@@ -54,22 +55,24 @@ def verify(
         sample: clips to read, spread over all files; of each file one at least, if there are no more files than that.
         everything: read all clips, and hash all files. An interrupted check goes on where it stopped.
         seed: another one is another sample.
-        out: folder where the check keeps what it needs to go on; default: the folder `verify` of the store.
+        out: folder where the check keeps what it needs to go on; default: the folder `verify` of the store. With one
+            elsewhere a store that cannot be written is checked too; quarantine and checksums stay as they are then.
         jobs: processes; default: all cores.
 
     Raises:
-        StoreError: no store, or one whose index cannot be read.
+        StoreError: no store, one whose index cannot be read, or no folder to write to.
         AccessError: a file that may be there cannot be looked at or opened; nothing is put in quarantine then.
     """
     if is_url(root):
         raise StoreError(f"{root}: verify checks a store in a folder; run it where that lies, before it is copied")
     root, out = Path(root), Path(out or Path(root) / "verify")
+    check_writable(root, out)
     recover(root)
     store = ClipStore.open_as_it_is(root)
     listed, previous = [read_list(store, Path(path)) for path in lists], read_quarantine(root)
     recorded, now = read_checksums(root), index_checksums(root)
     first_crc32 = crc32_file(root, now)
-    result = Verification(store, look_at_files(store, show_progress), everything)
+    result = Verification(store, look_at_files(store, show_progress), everything, is_writable(root))
     np.copyto(result.crc32, read_crc32(first_crc32, len(store)), where=store.crc32 == 0)
     identity = hashlib.sha256(repr(now).encode() + result.crc32.tobytes()).hexdigest()
     if (result.states.nbytes == MISSING).all():
@@ -81,12 +84,13 @@ def verify(
         result.note(row, "bad_row", words)
     usable = result.whole
     store.check_rate(np.flatnonzero(usable))
-    out.mkdir(parents=True, exist_ok=True)
     check = partial(_check, result, ClipChecker(root, identity, first_crc32), jobs or num_cores(), show_progress)
     check(_first_choice(result, np.flatnonzero(usable), previous, sample, seed), out / "round1.jsonl")
     check(_rest_of_damaged_files(result, np.flatnonzero(usable & ~result.checked)), out / "round2.jsonl")
     _compare(result, usable, listed)
-    write_crc32(first_crc32, _first_read(result, read_crc32(first_crc32, len(store))))
+    first_read = _first_read(result, read_crc32(first_crc32, len(store)))
+    if result.writable:
+        write_crc32(first_crc32, first_read)
     _keep_checksums(result, recorded, now)
     _keep_quarantine(result, previous)
     for path in out.glob("round*.jsonl"):
@@ -209,15 +213,17 @@ def _keep_checksums(result: Verification, recorded: dict[str, str], now: dict[st
             result.findings.append(Finding("", str(store.root / name), "file_changed", "not what was recorded"))
         elif checksum and not result.suspect_files[number[name]]:
             recorded[name] = checksum
-    write_checksums(store.root, recorded)
+    if result.writable:
+        write_checksums(store.root, recorded)
 
 
 def _keep_quarantine(result: Verification, previous: dict[str, str]) -> None:
     """Write the damaged clips down; entries that are no verification's, made by hand, stay.
 
-    An index that is not as it was written says nothing of the clips: the quarantine stays what it was.
+    An index that is not as it was written says nothing of the clips: the quarantine stays what it was, as it does where
+    the store cannot be written.
     """
-    if result.index_changed:
+    if result.index_changed or not result.writable:
         result.quarantine = previous
         return
     by_hand = {clip_id: why for clip_id, why in previous.items() if why.partition(":")[0] not in DAMAGED_CLIP}

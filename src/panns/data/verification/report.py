@@ -53,7 +53,9 @@ def print_report(result: Verification, console: Console) -> None:
         )
     where = "" if result.everything else " in what was checked"
     console.print("damage was found" if not result.is_whole else f"no damage{where}")
-    console.print(f"checksums: {store.root / CHECKSUMS}", highlight=False)
+    kept = f"checksums: {store.root / CHECKSUMS}"
+    unkept = f"{store.root}: read-only, so checksums and quarantine could not be kept there"
+    console.print(kept if result.writable else unkept, highlight=False)
 
 
 def _coverage_table(coverages: Sequence[Coverage]) -> Table:

@@ -24,6 +24,7 @@ class Verification:
     Attributes:
         states: the files as they are now.
         everything: whether all clips were read, or a sample.
+        writable: whether the store can be written; else its checksums and quarantine stay as they are.
         checked: (N,) clips that were read.
         crc32: (N,) of the index and, where it has none, as the first verification read it; 0 where none did yet.
         damaged: row of each damaged clip, with the kind and the words.
@@ -35,6 +36,7 @@ class Verification:
     store: ClipStore
     states: FileStates
     everything: bool
+    writable: bool = True
     checked: Mask = field(init=False)
     crc32: npt.NDArray[np.uint32] = field(init=False)
     damaged: dict[int, tuple[str, str]] = field(default_factory=dict)
