@@ -74,11 +74,11 @@ def percentile_interval(value: float, resampled: ArrayLike) -> Interval:
     times, the more so the lower it is. Of large differences on a few hundred clips, the interval would else miss more
     than 10 % of the time, always on one side, in place of 5 %.
     """
-    resampled = np.asarray(resampled)
-    resampled = resampled - (resampled.mean() - value)
-    low, high = np.percentile(resampled, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    tail = min((resampled <= 0).sum(), (resampled >= 0).sum())
-    return Interval(value, float(low), float(high), float(min(1.0, 2 * (1 + tail) / (1 + len(resampled)))))
+    found = np.asarray(resampled, dtype=float)
+    centred = found - (found.mean() - value)
+    low, high = np.percentile(centred, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
+    tail = min((centred <= 0).sum(), (centred >= 0).sum())
+    return Interval(value, float(low), float(high), float(min(1.0, 2 * (1 + tail) / (1 + len(centred)))))
 
 
 def false_discovery(p: ArrayLike) -> NDArray[np.float64]:
