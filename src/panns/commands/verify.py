@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace, root: Path, out: Path) -> int:
-    if args.repair:
+    if args.repair and root.is_dir():
         check_writable(root, root)
     result = verify(
         args.store,

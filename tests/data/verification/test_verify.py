@@ -170,6 +170,13 @@ def test_command_interrupted(store, monkeypatch, capsys):
 def test_mistakes_of_the_user(store, tmp_path, capsys):
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "nowhere"), "--repair"]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "empty").mkdir()
+    assert main(["verify", str(tmp_path / "empty")]) == 2
+    assert "no finished store" in capsys.readouterr().err
+    assert not list((tmp_path / "empty").iterdir())
     with pytest.raises(SystemExit, match="2"):
         main(["verify", str(store), "--sample", "-1"])
     assert "--sample: -1: give a whole number of at least 0" in capsys.readouterr().err
@@ -203,7 +210,7 @@ def content(root):
 
 
 def test_a_store_that_cannot_be_written_is_refused_before_anything_is_read(read_only, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ClipStore, "open_as_it_is", interrupt)
+    monkeypatch.setattr(checking, "look_at_files", interrupt)
     for options in ([], ["--out", str(read_only / "mine")], ["--repair", "--out", str(tmp_path / "mine")]):
         assert main(["verify", str(read_only), "--jobs", "1", *options]) == 2
         said = capsys.readouterr().err

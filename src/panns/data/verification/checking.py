@@ -66,10 +66,10 @@ def verify(
     if is_url(root):
         raise StoreError(f"{root}: verify checks a store in a folder; run it where that lies, before it is copied")
     root, out = Path(root), Path(out or Path(root) / "verify")
-    check_writable(root, out)
     recover(root)
     store = ClipStore.open_as_it_is(root)
     listed, previous = [read_list(store, Path(path)) for path in lists], read_quarantine(root)
+    check_writable(root, out)
     recorded, now = read_checksums(root), index_checksums(root)
     first_crc32 = crc32_file(root, now)
     result = Verification(store, look_at_files(store, show_progress), everything, is_writable(root))

@@ -19,12 +19,13 @@ def check_writable(root: Path, out: Path) -> None:
 
     Raises:
         StoreError: it cannot be made or written.
+        OSError: the disk is full.
     """
-    if not root.is_dir():
-        return  # which opening the store says better
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise _not_writable(root, out, error.strerror or str(error)) from error
     if not is_writable(out):
         raise _not_writable(root, out, "cannot be written")
