@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from packs import LENGTH, RATE, kinds, make, noise, source_of
+from panns.data.clip_audio import LeftOut, open_audio
 from panns.data.manifest import ManifestSource
 from panns.data.packing import PackError, index, pack
 from panns.data.report import read_report
@@ -96,3 +97,9 @@ def test_nothing_to_pack_is_one_error_and_the_next_call_starts_anew(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(LENGTH), RATE)
     store, report = make(pack, source_of(tmp_path), tmp_path / "store")
     assert kinds(report) == {"packed": len(store)} == {"packed": 1}
+
+
+def test_a_format_that_soundfile_does_not_read_is_told_with_the_way_to_convert_it(tmp_path):
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(4000))
+    with pytest.raises(LeftOut, match=r"unreadable.*Convert it first: ffmpeg -i IN OUT\.flac"):
+        open_audio(str(tmp_path / "a.m4a"))

@@ -1,6 +1,8 @@
 """The clip store: what is read is what was written, and a store that cannot be trusted says so."""
 
+import errno
 import json
+import os
 import pickle
 import shutil
 import tarfile
@@ -343,3 +345,17 @@ def test_uncompressed_clips_are_read_in_their_place(audio, in_place):
         file.truncate(1044)
     with pytest.raises(ClipError, match=r"clip c .*1000 of 8000 bytes could be read"):
         store.read_into(2, batch[2])
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_told_to_be_missing(packed, monkeypatch):
+    look = Path.stat
+
+    def refused(path, **options):
+        if path.suffix in (".tar", ".wav", ".flac"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    with pytest.raises(StoreError, match="Permission denied: give access to the file") as error:
+        ClipStore.open(packed)
+    assert "--repair" not in str(error.value)

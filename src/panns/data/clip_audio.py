@@ -59,6 +59,9 @@ class Outcome(NamedTuple):
     crc32: int = 0
 
 
+OTHER_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma")  # unreadable to soundfile, which is not missing
+
+
 class LeftOut(Exception):
     """The clip cannot be used; `what` is a kind of finding."""
 
@@ -110,7 +113,9 @@ def open_audio(audio: Audio | ReadError) -> soundfile.SoundFile:
         if file.format in ("WAV", "WAVEX"):
             codecs.wav_data_range(audio)  # libsndfile reads a truncated WAV without a word
     except soundfile.SoundFileError as error:
-        raise LeftOut("unreadable", codecs.soundfile_says(error)) from error
+        foreign = isinstance(audio, str) and Path(audio).suffix.lower() in OTHER_SUFFIXES
+        remedy = " Convert it first: ffmpeg -i IN OUT.flac" if foreign else ""
+        raise LeftOut("unreadable", f"{codecs.soundfile_says(error)}{remedy}") from error
     except (codecs.DecodeError, ReadError, OSError) as error:
         raise LeftOut("unreadable", str(error)) from error
     except TypeError as error:  # soundfile's answer to a headerless .raw file

@@ -104,8 +104,12 @@ def _fault(full: Path, nbytes: int) -> str | None:
     """What is wrong with a file."""
     try:
         size = full.stat().st_size
-    except OSError as error:
+    except NOT_THERE as error:
         return f"is not there ({error.strerror})"
+    except OSError as error:
+        raise StoreError(
+            f"{full}: {error.strerror}: give access to the file, or mend its disk, and try again"
+        ) from error
     return None if size == nbytes else f"has {size} bytes where the index has {nbytes}: cut or replaced"
 
 

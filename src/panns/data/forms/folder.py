@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panns.data.audioset import Entry
+from panns.data.clip_audio import OTHER_SUFFIXES
 from panns.data.forms.files import walk
 from panns.data.importers import SourceError
 from panns.data.labels import audioset_classes
 from panns.data.report import ImportReport
 
 READ_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
-OTHER_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma")  # unreadable to soundfile, which is not missing
 AUDIO_SUFFIXES = READ_SUFFIXES + OTHER_SUFFIXES
 
 
