@@ -69,7 +69,7 @@ class RowOutcome:
 
     def cost(self, what: str) -> float | None:
         """What "model" of metrics.json says of its runs: parameters, macs or multi_adds."""
-        known = [run.results["model"][what] for run in self.row_runs.finished if "model" in run.results]
+        known = [run.results["model"][what] for run in self.row_runs.finished if what in run.results.get("model", {})]
         return known[0] if known else None
 
 

@@ -2,8 +2,10 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from panns.training.loggers import HISTORY
 from panns.training.pictures import read_history
-from panns.training.run import RESULTS, config_hash, science
+from panns.training.run import MACHINE, RESULTS, config_hash, science
 
 CONFIG = Path(".hydra") / "config.yaml"
 ERROR = "error.txt"  # what a job of a sweep leaves that failed: its last line says why
 FINISHED, UNFINISHED, FAILED = "finished", "unfinished", "failed"
+CLASS_AP, AP = "per_class.csv", {"val": "ap", "test": "test_ap"}  # of each class: the columns by the role
+GROUPS = ("fingerprint", "damaged_clips", "model", "versions")  # of metrics.json
+NUMBERS = ("step", "seconds")  # of metrics.json, beside the scores
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
@@ -39,6 +44,8 @@ class FoundRun:
         batch_size: Training examples per step.
         results: What metrics.json holds; empty unless finished.
         history: Reads its curves: name -> steps (S,) and values (S,).
+        class_ap: Reads the AP of each class by its name, of the clips that its scores are of; empty where the run did
+            not keep it.
         folder: Where it lies on disk; None for one that was read from W&B.
         error: Why it failed.
         science: What its name stands for; empty for one that was read from W&B.
@@ -51,6 +58,7 @@ class FoundRun:
     batch_size: int
     results: Mapping[str, Any]
     history: Callable[[], dict[str, Curve]] = field(compare=False)
+    class_ap: Callable[[], dict[str, float]] = field(default=dict, compare=False)
     folder: Path | None = None
     error: str = ""
     science: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -58,7 +66,7 @@ class FoundRun:
     @property
     def role(self) -> str:
         """Which clips its scores are of: "test" where they are others than those that chose the checkpoint."""
-        return "test" if any(key.startswith("test/") for key in self.results) else "val"
+        return _role(self.results)
 
     def score(self, metric: str) -> float | None:
         """A score of a finished run, such as "mAP"; None where it has none."""
@@ -68,24 +76,14 @@ class FoundRun:
     @property
     def scores_file(self) -> Path | None:
         """The scores of the clips that `score` is of; None where the run did not keep them."""
-        return self._kept(f"{self.role}_scores.npz")
-
-    def class_ap(self) -> dict[str, float]:
-        """AP of each class by its name, of the same clips; empty where the run did not keep it."""
-        path, column = self._kept("per_class.csv"), "test_ap" if self.role == "test" else "ap"
-        if path is None:
-            return {}
-        with path.open(newline="") as file:
-            return {row["class"]: float(row[column]) for row in csv.DictReader(file)}
-
-    def _kept(self, name: str) -> Path | None:
-        """A file of the run, None where it is not there."""
-        path = self.folder / name if self.folder else None
+        path = self.folder / f"{self.role}_scores.npz" if self.folder else None
         return path if path is not None and path.is_file() else None
 
 
 def find_runs(folder: Path) -> tuple[list[FoundRun], list[str]]:
     """All runs directly below a folder, and what is wrong with those that cannot be read.
+
+    A run whose curves or classes alone cannot be read is there without them.
 
     Raises:
         RunsError: there is no such folder.
@@ -95,9 +93,12 @@ def find_runs(folder: Path) -> tuple[list[FoundRun], list[str]]:
     runs, unread = [], []
     for path in sorted(folder.glob(f"*/{CONFIG}")):
         try:
-            runs.append(read_run(path.parents[1]))
+            run, wrong = _readable(read_run(path.parents[1]))
         except RunsError as error:
             unread.append(str(error))
+        else:
+            runs.append(run)
+            unread += wrong
     return runs, unread
 
 
@@ -116,30 +117,105 @@ def read_run(folder: Path) -> FoundRun:
         place=str(folder),
         batch_size=int(cfg.data.batch_size),
         results=results,
-        history=lambda: read_history(folder / HISTORY) if (folder / HISTORY).is_file() else {},
+        history=partial(_table, folder / HISTORY, read_history),
+        class_ap=partial(_table, folder / CLASS_AP, partial(_class_ap, column=AP[_role(results)])),
         folder=folder,
         error=error,
         science=science(cfg),
     )
 
 
+def _readable(run: FoundRun) -> tuple[FoundRun, list[str]]:
+    """A run without those of its tables that cannot be read, and what is wrong with these."""
+    wrong: list[str] = []
+    return replace(run, history=_kept(run.history, wrong), class_ap=_kept(run.class_ap, wrong)), wrong
+
+
+def _kept(read: Callable[[], dict[str, Any]], wrong: list[str]) -> Callable[[], dict[str, Any]]:
+    """What reads a table; where it cannot be read, what gives an empty one, and a line more in `wrong`."""
+    try:
+        read()
+    except RunsError as error:
+        wrong.append(str(error))
+        return dict
+    return read
+
+
 def _config(path: Path) -> DictConfig:
     try:
         cfg = OmegaConf.load(path)
-    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
+        ours = isinstance(cfg, DictConfig) and _of_train_py(cfg)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise RunsError(f"{path} is no configuration of a run ({error}); remove the run's folder.") from error
-    if not isinstance(cfg, DictConfig) or "seed" not in cfg or "data" not in cfg:
+    if not isinstance(cfg, DictConfig) or not ours:
         raise RunsError(f"{path} is no configuration of train.py; take its folder out of {path.parents[2]}.")
     return cfg
+
+
+def _of_train_py(cfg: DictConfig) -> bool:
+    """Whether a configuration has what runs are known by, in the form that train.py gives it."""
+    groups = ("model", "model.head", *MACHINE)
+    return (
+        isinstance(cfg.get("seed"), int)
+        and all(isinstance(OmegaConf.select(cfg, group), DictConfig | None) for group in groups)
+        and isinstance(OmegaConf.select(cfg, "data.batch_size"), int)
+    )
 
 
 def _results(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        results = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
         raise RunsError(f"{path} cannot be read ({error}); remove it and start the run again.") from error
+    if wrong := _misfit(results):
+        raise RunsError(f"{path} is not what train.py writes ({wrong}); remove it and start the run again.")
+    return results
+
+
+def _misfit(results: Any) -> str:
+    """What is not as it must be in the content of metrics.json; empty where all is."""
+    if not isinstance(results, dict) or not results:
+        return "it holds no scores"
+    for key, value in results.items():
+        if key.startswith(("val/", "test/")) and not _is_number(value):
+            return f"{key} is {value!r}, no number"
+        if key in NUMBERS and value is not None and not _is_number(value):
+            return f"{key} is {value!r}, no number"
+        if key in GROUPS and not isinstance(value, dict):
+            return f"{key} is {value!r}, no group of values"
+    for role, facts in results.get("fingerprint", {}).items():
+        if not isinstance(facts, dict) or not all(isinstance(fact, Hashable) for fact in facts.values()):
+            return f"fingerprint.{role} is {facts!r}, no group of values"
+    numbers = results.get("model", {}).items()
+    return next((f"model.{key} is {value!r}, no number" for key, value in numbers if not _is_number(value)), "")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _role(results: Mapping[str, Any]) -> str:
+    return "test" if any(key.startswith("test/") for key in results) else "val"
+
+
+def _table(path: Path, read: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """A CSV of a run; empty where it is not there.
+
+    Raises:
+        RunsError: it cannot be read.
+    """
+    try:
+        return read(path) if path.is_file() else {}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        told = f"no column {error}" if isinstance(error, KeyError) else str(error)
+        raise RunsError(f"{path} cannot be read ({told}); remove it, and the report does without.") from error
+
+
+def _class_ap(path: Path, column: str) -> dict[str, float]:
+    with path.open(newline="") as file:
+        return {row["class"]: float(row[column]) for row in csv.DictReader(file)}
 
 
 def _error(path: Path) -> str:
