@@ -44,6 +44,20 @@ def with_cost(row, multi_adds):
     return replace(row, row_runs=replace(row.row_runs, runs=runs))
 
 
+def with_intervals(row, half):
+    """All intervals of a row with so long halves."""
+
+    def long(mean):
+        return replace(mean, low=mean.value - half, high=mean.value + half)
+
+    against = row.against and replace(
+        row.against,
+        over_seeds=long(row.against.over_seeds),
+        over_clips=replace(row.against.over_clips, mean=long(row.against.over_clips.mean)),
+    )
+    return replace(row, scores={"mAP": long(row.scores["mAP"])}, against=against)
+
+
 def points(ax, marker="o"):
     return [tuple(point) for line in ax.lines if line.get_marker() == marker for point in line.get_xydata()]
 
@@ -83,6 +97,25 @@ def test_scores_over_the_axis_and_over_cost(outcome, drawn, tmp_path):
         assert ax.get_xscale() == scale
         low, high = ax.get_xlim()
         assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
+
+
+def test_where_the_edge_cuts_an_interval_an_arrow_head_and_the_legend_say_so(outcome, drawn, tmp_path):
+    works = ((pictures.scores, "<>"), (pictures.score_by_x, "v^"), (pictures.score_by_cost, "v^"))
+    for half, cut in ((1e-4, 0), (1.0, 1)):
+        rows = tuple(with_intervals(row, half) for row in outcome.rows)
+        for work, heads in works:
+            assert work(replace(outcome, rows=rows), tmp_path / "picture")
+            figure = drawn[-1]
+            ax, axis = figure.axes[0], 0 if work is pictures.scores else 1
+            limits = sorted(ax.get_xlim() if axis == 0 else ax.get_ylim())
+            for head, limit in zip(heads, limits, strict=True):
+                assert [point[axis] for point in points(ax, head)] == [limit] * cut * len(rows)
+            says = [text.get_text() for text in figure.legends[0].get_texts()]
+            assert says.count("arrow: the interval goes on") == cut
+    assert pictures.scores(replace(outcome, rows=rows), tmp_path / "picture")
+    right = drawn[-1].axes[1]
+    for head, limit in zip("<>", right.get_xlim(), strict=True):  # over the clips and over the seeds
+        assert [x for x, _ in points(right, head)] == [limit] * 2 * len(outcome.compared)
 
 
 def test_where_there_is_nothing_to_draw_no_file_is_written(made, on_audioset, tmp_path):

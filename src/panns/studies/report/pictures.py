@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,6 +24,8 @@ LIGHT, BAND = "#e4e4e4", "#f2ead9"
 ONE_SEED: dict[str, Any] = {"ms": 4, "mfc": "white", "mec": BLUE, "mew": 0.8, "zorder": 2.5}
 BESIDE = 0.24  # of a row: where its seeds lie, below their mean
 ROOM = 0.6  # of the span of all scores, on either side of them: an interval that is longer runs out of the picture
+INTERVAL = "_interval"  # label of the lines that the edge of a panel may cut; legends leave it out
+GOES_ON = "arrow: the interval goes on"
 WIDE = 8  # an axis whose largest value is so many times its smallest is logarithmic
 
 
@@ -38,7 +41,8 @@ def scores(outcome: Outcome, stem: Path) -> bool:
     ax = panels[0, 0]
     for place, row in enumerate(rows):
         mean = row.scores[outcome.metric]
-        _interval(ax, mean.low, mean.high, place, BLUE, 1.6)
+        if mean.low is not None and mean.high is not None:
+            _interval(ax, (mean.low, mean.high), (place, place), 1.6)
         values = _seeds(row, outcome.metric)
         ax.plot(values, [place + BESIDE] * len(values), "o", **ONE_SEED)
         ax.plot(mean.value, place, "o", ms=7, color=BLUE)
@@ -53,9 +57,11 @@ def scores(outcome: Outcome, stem: Path) -> bool:
     for panel in panels[0]:
         panel.grid(axis="x", color=LIGHT, linewidth=0.8)
         panel.set_axisbelow(True)
-        panel.tick_params(axis="y", length=0)
+        panel.tick_params(axis="y", length=0, pad=6)  # room for an arrow head
         clean(panel)
-    figure.legend(handles=_score_legend(outcome), loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    cut = [_mark_cuts(panel) for panel in panels[0]]
+    handles = [*_score_legend(outcome), *([_arrow(">")] if any(cut) else [])]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     save_png_and_svg(figure, stem)
     return True
 
@@ -130,10 +136,10 @@ def _differences(ax: Axes, outcome: Outcome) -> None:
         if row.against is None:
             continue
         clips, seeds = row.against.over_clips, row.against.over_seeds
-        if seeds is not None:
-            _interval(ax, seeds.low, seeds.high, place, BLUE, 1.2)
-        if clips is not None:
-            _interval(ax, clips.mean.low, clips.mean.high, place, BLUE, 5, alpha=0.45)
+        if seeds is not None and seeds.low is not None and seeds.high is not None:
+            _interval(ax, (seeds.low, seeds.high), (place, place), 1.2)
+        if clips is not None and clips.mean.low is not None and clips.mean.high is not None:
+            _interval(ax, (clips.mean.low, clips.mean.high), (place, place), 5, alpha=0.45)
         value = seeds.value if seeds is not None else clips.mean.value if clips is not None else None
         if value is not None:
             ax.plot(value, place, "o", ms=6, color=BLUE)
@@ -167,8 +173,8 @@ def _points(ax: Axes, outcome: Outcome, rows: Sequence[RowOutcome], places: Sequ
     for place, row in zip(places, rows, strict=True):
         mean = row.scores[outcome.metric]
         values = _seeds(row, outcome.metric)
-        if mean.low is not None:
-            ax.vlines(place, mean.low, mean.high or mean.low, color=BLUE, lw=1.6)
+        if mean.low is not None and mean.high is not None:
+            _interval(ax, (place, place), (mean.low, mean.high), 1.6)
         ax.plot([place] * len(values), values, "o", **ONE_SEED)
         ax.plot(place, mean.value, "o", ms=7, color=BLUE, zorder=3)
         if (paper := paper_score(row, outcome.metric)) is not None:
@@ -184,6 +190,7 @@ def _finish(figure: Figure, ax: Axes, outcome: Outcome, rows: Sequence[RowOutcom
     clean(ax)
     handles = [one for one in _score_legend(outcome) if not one.get_label().startswith(("95 % over", "±"))]
     handles += ax.get_legend_handles_labels()[0]
+    handles += [_arrow("^")] if _mark_cuts(ax) else []
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # names are placed in this layout
@@ -221,8 +228,25 @@ def _seeds(row: RowOutcome, metric: str) -> list[float]:
     return [value for run in row.row_runs.averaged if (value := run.score(metric)) is not None]
 
 
-def _interval(
-    ax: Axes, low: float | None, high: float | None, place: float, colour: str, width: float, alpha: float = 1.0
-) -> None:
-    if low is not None and high is not None:
-        ax.plot([low, high], [place, place], color=colour, lw=width, alpha=alpha, solid_capstyle="butt")
+def _interval(ax: Axes, x: tuple[float, float], y: tuple[float, float], width: float, alpha: float = 1.0) -> None:
+    ax.plot(x, y, color=BLUE, lw=width, alpha=alpha, solid_capstyle="butt", label=INTERVAL)
+
+
+def _mark_cuts(ax: Axes) -> bool:
+    """Draws an arrow head at the edge of a panel wherever an interval runs on -> whether there is one."""
+    (left, right), (bottom, top) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    cut = False
+    for line in [line for line in ax.lines if line.get_label() == INTERVAL]:
+        for x, y in np.asarray(line.get_xydata()).tolist():
+            edge = min(max(x, left), right), min(max(y, bottom), top)
+            if edge != (x, y):
+                head = "<" if x < left else ">" if x > right else "v" if y < bottom else "^"
+                size = 4 + 1.2 * line.get_linewidth()
+                ax.plot(*edge, head, ms=size, mew=0, color=BLUE, alpha=line.get_alpha(), clip_on=False, zorder=5)
+                cut = True
+    return cut
+
+
+def _arrow(head: str) -> Line2D:
+    """What the legend says of arrow heads."""
+    return Line2D([], [], color=BLUE, marker=head, ms=6, mew=0, lw=0, label=GOES_ON)
