@@ -31,9 +31,11 @@ class Launcher:
     """Gives each run a score that is best for cnn10 at a rate of 1e-3, or another fate by the number of its trial."""
 
     def __init__(self, search, **fates) -> None:
-        self.search, self.fates, self.numbers = search, fates, []
+        self.search, self.fates, self.numbers, self.batches = search, fates, [], []
 
     def launch(self, job_overrides, initial_job_idx):
+        rates = [next(word for word in words if word.startswith("optimizer.lr=")) for words in job_overrides]
+        self.batches.append(rates)
         return [self.run(list(words)) for words in job_overrides]
 
     def run(self, words):
@@ -123,6 +125,44 @@ def test_stopped_ones_go_on_failed_ones_are_replaced_and_pruned_ones_count(searc
         TrialState.PRUNED,
         *[TrialState.COMPLETE] * 4,
     ]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_failed_ones_are_replaced_within_the_same_start(search, capsys, at_once):
+    made = search("hparams_search.n_trials=4")
+    launcher = Launcher(made, failed=[0, 2, 3])
+    run_search(made, launcher, at_once)
+    assert launcher.numbers == list(range(7))
+    assert "Search: 4 finished, 0 pruned, 3 failed; " in capsys.readouterr().out
+
+
+def test_where_all_fail_it_gives_up_and_says_so(search, capsys):
+    made = search("hparams_search.n_trials=3")
+    launcher = Launcher(made, failed=range(1, 100))
+    with pytest.raises(
+        SystemExit, match=r"3 trials in a row failed, so the search has 1 of the 3 wanted.*tries others"
+    ):
+        run_search(made, launcher, 1)
+    assert launcher.numbers == [0, 1, 2, 3]
+    assert "Best: val/mAP" in capsys.readouterr().out
+    again = search("hparams_search.n_trials=3")
+    launcher = Launcher(again)
+    run_search(again, launcher, 1)
+    assert launcher.numbers == [4, 5]
+
+
+def test_no_two_that_run_at_once_are_one_run(search, capsys):
+    made = search("hparams_search.n_trials=9")
+    of_three = Search.of(
+        made.config, ["hparams_search=optuna", "optimizer.lr=1e-2,1e-3,1e-4", "model=cnn10"], made.loader
+    )
+    launcher = Launcher(of_three)
+    (best,) = run_search(of_three, launcher, 4)
+    assert best["val/mAP"] == pytest.approx(0.5)
+    assert all(len(set(batch)) == len(batch) for batch in launcher.batches)
+    said = capsys.readouterr().out
+    assert "left out, the same as trial 0: optimizer.lr=" in said
+    assert "Search: 9 finished, 0 pruned, 0 failed; " in said
 
 
 def test_the_trials_do_not_depend_on_interruptions(search, tmp_path):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,8 @@ from panns.training.run import RESULTS, config_hash
 
 JOURNAL = "journal.log"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+SAME = "same as"  # attribute of a trial that was left out: the number of the one that is that run
+MOST_SAME = 10  # trials of one batch that are left out so, before the batch stays smaller
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,13 @@ def run_search(search: Search, launcher: Launcher, at_once: int) -> list[dict[st
         The content of metrics.json of the best one.
 
     Raises:
-        SystemExit: another process runs the same search, it was told to stop, or no trial came to an end.
+        SystemExit: another process runs the same search, it was told to stop, no trial came to an end, or it gave up
+            since as many trials in a row failed as are wanted.
     """
+    wanted = search.config.hparams_search.n_trials
     with _alone(search):
         study = open_search(search.folder / JOURNAL)
-        print(f"Search: {_counts(study)}, {search.config.hparams_search.n_trials} wanted.", flush=True)
+        print(f"Search: {_counts(study)}, {wanted} wanted.", flush=True)
         stopped = _run_trials(search, study, launcher, at_once)
         print(f"Search: {_counts(study)}; {search.folder / TRIALS}", flush=True)
     if stopped:
@@ -102,23 +106,67 @@ def run_search(search: Search, launcher: Launcher, at_once: int) -> list[dict[st
         sys.exit("train.py: no trial came to an end. The same command tries others.")
     best = search.job(study.best_trial)
     print(f"Best: {search.config.objective} {study.best_value:.4f} with {best.label}; {best.folder}", flush=True)
+    if (ended := len(study.get_trials(states=ENDED))) < wanted:
+        sys.exit(
+            f"train.py: {wanted} trials in a row failed, so the search has {ended} of the {wanted} wanted; "
+            "the error.txt in their folders says why. The same command tries others."
+        )
     return [json.loads((best.folder / RESULTS).read_text())]
 
 
 def _run_trials(search: Search, study: optuna.Study, launcher: Launcher, at_once: int) -> bool:
-    """Runs what former starts left unfinished, then new trials; returns whether it was told to stop."""
-    waiting = study.get_trials(states=(TrialState.RUNNING,))
-    left = search.config.hparams_search.n_trials - len(study.get_trials(states=ENDED)) - len(waiting)
-    while waiting or left > 0:
-        batch, waiting = waiting[:at_once], waiting[at_once:]
-        while len(batch) < at_once and left > 0:
-            batch.append(_ask(search, study))
-            left -= 1
-        stopped = _run_batch(search, study, batch, launcher)
+    """Runs what former starts left unfinished, then new trials, also in place of those that fail.
+
+    Gives up after as many failures in a row as trials are wanted.
+
+    Returns:
+        Whether it was told to stop.
+    """
+    wanted, failures = search.config.hparams_search.n_trials, 0
+    waiting = _left_unfinished(search, study)
+    while failures < wanted:
+        left = wanted - len(study.get_trials(deepcopy=False, states=ENDED))
+        if not waiting and left <= 0:
+            break
+        jobs = _next_jobs(search, study, waiting, min(at_once, max(left, len(waiting))))
+        stopped = _run_batch(search, study, jobs, launcher)
         write_trials(study, search.folder, search.config.objective)
         if stopped:
             return True
+        trials = study.get_trials(deepcopy=False)
+        failures = failures + len(jobs) if all(trials[number].state == TrialState.FAIL for number in jobs) else 0
     return False
+
+
+def _left_unfinished(search: Search, study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that former starts began; those that were killed while their values were drawn have failed."""
+    begun = study.get_trials(states=(TrialState.RUNNING,))
+    whole = [trial for trial in begun if trial.params.keys() == search.space.keys()]
+    for trial in begun:
+        if trial not in whole:
+            study.tell(trial.number, state=TrialState.FAIL)
+    return whole
+
+
+def _next_jobs(search: Search, study: optuna.Study, waiting: list[FrozenTrial], count: int) -> dict[int, SweepJob]:
+    """The runs of the next trials by their numbers: those of `waiting`, which are taken from it, and new ones.
+
+    They are fewer than `count` where the values drawn are time and again those of another one that is still to run.
+    """
+    jobs: dict[int, SweepJob] = {}
+    left_out = 0
+    while len(jobs) < count and left_out < MOST_SAME:
+        trial = waiting.pop(0) if waiting else _ask(search, study)
+        job = search.job(trial)
+        same = [n for n, other in jobs.items() if other.folder == job.folder and _to_run(search, study, n, other)]
+        if same:  # two processes cannot work in one folder
+            optuna.trial.Trial(study, trial._trial_id).set_user_attr(SAME, same[0])
+            study.tell(trial.number, state=TrialState.FAIL)
+            left_out += 1
+            print(f"Trial {trial.number}: left out, the same as trial {same[0]}: {job.label}", flush=True)
+        else:
+            jobs[trial.number] = job
+    return jobs
 
 
 def _ask(search: Search, study: optuna.Study) -> FrozenTrial:
@@ -129,16 +177,15 @@ def _ask(search: Search, study: optuna.Study) -> FrozenTrial:
     return study.get_trials()[number]
 
 
-def _run_batch(search: Search, study: optuna.Study, batch: Sequence[FrozenTrial], launcher: Launcher) -> bool:
+def _to_run(search: Search, study: optuna.Study, number: int, job: SweepJob) -> bool:
+    """Whether a trial has a run before it that is not finished yet."""
+    return (search.config.resume == "never" or finished_at(job) is None) and not _pruned(study, number)
+
+
+def _run_batch(search: Search, study: optuna.Study, jobs: Mapping[int, SweepJob], launcher: Launcher) -> bool:
     """Has trials run and tells the study what came of them; returns whether some were told to stop."""
-    whole = [trial for trial in batch if trial.params.keys() == search.space.keys()]
-    for trial in batch:
-        if trial not in whole:  # killed while its values were drawn
-            study.tell(trial.number, state=TrialState.FAIL)
-    jobs = {trial.number: search.job(trial) for trial in whole}
     before = {number: finished_at(job) for number, job in jobs.items()}
-    anew = search.config.resume == "never"
-    todo = [number for number in jobs if (anew or before[number] is None) and not _pruned(study, number)]
+    todo = [number for number, job in jobs.items() if _to_run(search, study, number, job)]
     for number in todo:
         (jobs[number].folder / ERROR).unlink(missing_ok=True)
     returned = launcher.launch([list(jobs[n].overrides) for n in todo], initial_job_idx=todo[0]) if todo else []
@@ -176,7 +223,7 @@ def _pruned(study: optuna.Study, number: int) -> bool:
 
 def _counts(study: optuna.Study) -> str:
     """How many trials there are, for messages."""
-    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    states = [trial.state for trial in study.get_trials(deepcopy=False) if SAME not in trial.user_attrs]
     named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
     half_done = states.count(TrialState.RUNNING)
     counts = ", ".join(f"{states.count(state)} {name}" for name, state in named.items())
