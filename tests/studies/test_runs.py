@@ -42,6 +42,8 @@ def test_how_far_each_got(made, tmp_path):
     assert read_run(folder).error == ""
     (folder / "error.txt").write_text("Traceback\nValueError: no disk\n")
     assert (read_run(folder).status, read_run(folder).error) == (FAILED, "ValueError: no disk")
+    (folder / "error.txt").write_text("epoch 1\ntrain.py: No store.\n    panns pack\nTo try without: data=demo.\n")
+    assert read_run(folder).error == "train.py: No store."
 
 
 def test_what_cannot_be_read_is_told_and_the_others_are_read(made, tmp_path):

@@ -20,7 +20,7 @@ from panns.training.pictures import read_history
 from panns.training.run import MACHINE, RESULTS, config_hash, science
 
 CONFIG = Path(".hydra") / "config.yaml"
-ERROR = "error.txt"  # what a job of a sweep leaves that failed: its last line says why
+ERROR = "error.txt"  # what a job of a sweep leaves that failed: `cause` is the line that says why
 FINISHED, UNFINISHED, FAILED = "finished", "unfinished", "failed"
 CLASS_AP, AP = "per_class.csv", {"val": "ap", "test": "test_ap"}  # of each class: the columns by the role
 GROUPS = ("fingerprint", "damaged_clips", "model", "versions")  # of metrics.json
@@ -109,7 +109,7 @@ def read_run(folder: Path) -> FoundRun:
         RunsError: its configuration or results cannot be read.
     """
     cfg = _config(folder / CONFIG)
-    results, error = _results(folder / RESULTS), _error(folder / ERROR)
+    results, error = _results(folder / RESULTS), cause(folder / ERROR)
     return FoundRun(
         name=config_hash(cfg),
         seed=int(cfg.seed),
@@ -123,6 +123,16 @@ def read_run(folder: Path) -> FoundRun:
         error=error,
         science=science(cfg),
     )
+
+
+def cause(path: Path) -> str:
+    """The line that says why a job failed, of what it left: train.py's own, which further ones may follow, or the last.
+
+    Empty where there is nothing.
+    """
+    lines = path.read_text(errors="replace").strip().splitlines() if path.is_file() else []
+    own = [line for line in lines if line.startswith("train.py: ")]
+    return (own or lines or [""])[-1]
 
 
 def _readable(run: FoundRun) -> tuple[FoundRun, list[str]]:
@@ -216,8 +226,3 @@ def _table(path: Path, read: Callable[[Path], dict[str, Any]]) -> dict[str, Any]
 def _class_ap(path: Path, column: str) -> dict[str, float]:
     with path.open(newline="") as file:
         return {row["class"]: float(row[column]) for row in csv.DictReader(file)}
-
-
-def _error(path: Path) -> str:
-    """The last line of what a failed job left; empty where there is nothing."""
-    return path.read_text(errors="replace").strip().rpartition("\n")[2] if path.is_file() else ""

@@ -22,10 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from panns.studies.jobs import ROW, SWEEP, SweepJob, compose_jobs
 from panns.studies.launching import JobError
-from panns.studies.runs import ERROR
+from panns.studies.runs import ERROR, cause
 from panns.studies.space import as_label, as_words, split
 from panns.studies.study import StudyError, quoted
-from panns.studies.sweep import finished_at, keep_error, last_error
+from panns.studies.sweep import finished_at, keep_error
 from panns.studies.trials import PICTURE, TRIALS, write_trials
 from panns.training.pruning import PRUNED_AT, open_search
 from panns.training.run import RESULTS, config_hash
@@ -213,7 +213,8 @@ def _tell(
         why = outcome._return_value if outcome.status == JobStatus.FAILED else JobError("ended without results")
         keep_error(job, why)
         study.tell(number, state=TrialState.FAIL)
-        print(f"Trial {number}: failed: {job.label}: {last_error(job)}\n          {job.folder / ERROR}", flush=True)
+        path = job.folder / ERROR
+        print(f"Trial {number}: failed: {job.label}: {cause(path)}\n          {path}", flush=True)
 
 
 def _pruned(study: optuna.Study, number: int) -> bool:

@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
 from panns.studies.jobs import SweepJob, compose_jobs, sweep_words
-from panns.studies.runs import CONFIG, ERROR
+from panns.studies.runs import CONFIG, ERROR, cause
 from panns.studies.study import Study, StudyError, parse_study
 from panns.studies.summary import summarise
 from panns.training.run import RESULTS
@@ -99,7 +99,7 @@ def tell(sweep: Sweep, missing: Sequence[SweepJob], now: int) -> None:
     done = len(sweep.jobs) - len(missing)
     print(f"{sweep.name}: {done} of {len(sweep.jobs)} jobs are finished, {now} of them now.", flush=True)
     for job in failed:
-        print(f"  failed: {job.name}: {last_error(job)}\n          {job.folder / ERROR}")
+        print(f"  failed: {job.name}: {cause(job.folder / ERROR)}\n          {job.folder / ERROR}")
     if begun := len(missing) - len(failed):
         print(f"  not finished: {begun}")
     if missing:
@@ -121,8 +121,3 @@ def keep_error(job: SweepJob, error: Exception) -> None:
         OmegaConf.save(job.cfg, config)
     with written_whole(job.folder / ERROR) as file:
         file.write(f"{str(error).strip() or type(error).__name__}\n")
-
-
-def last_error(job: SweepJob) -> str:
-    """The last line of what `keep_error` left."""
-    return (job.folder / ERROR).read_text(errors="replace").strip().splitlines()[-1]
