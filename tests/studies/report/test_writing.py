@@ -3,20 +3,26 @@
 import base64
 import csv
 import re
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from sklearn.metrics import average_precision_score
 
 from panns.studies.gathering import gather
+from panns.studies.jobs import sweep_words
 from panns.studies.outcome import conclude
 from panns.studies.report.content import Cell, Section, table
 from panns.studies.report.rendering import html, markdown
-from panns.studies.report.run_sections import Source
+from panns.studies.report.run_sections import Source, command
 from panns.studies.report.writing import write_report
 from panns.studies.runs import find_runs
+from panns.studies.study import Row, Study, quoted
+from panns.zoo import config_dir
 from studies.made import FINGERPRINT, made_run
 
 PICTURES = ("scores", "score_by_x", "learning_curves", "cost")
@@ -79,8 +85,21 @@ def test_what_is_missing_has_the_command_that_makes_it(written):
     assert head == ["row", "seed", "state", "at step", "run", "command"]
     assert began[:4] == ["128 bins", "1", "unfinished", "160"]
     assert missing[:3] == ["128 bins", "2", "missing"]
-    command = "python train.py hydra.mode=RUN experiment=mel_bins_demo model.frontend.n_mels=128 seed=2"
-    assert missing[-1] == f"`{command}`"
+    assert missing[-1] == "`python train.py -m experiment=mel_bins_demo \"row='128 bins'\" seed=2`"
+
+
+@pytest.mark.parametrize(
+    "label", ["small, uniform, no mixup", "CNN 14 (6 blocks)", 'it\'s - "a" $HOME `ls` \\\\ = [1] {a: b}', "64"]
+)
+def test_the_command_of_one_run_chooses_its_row_through_the_shell_and_hydra(label):
+    row = Row(label, ("model=cnn6",))
+    study = Study("depth", "How deep?", None, None, (0, 1), {"other": Row("other", ()), label: row}, ("data=demo",))
+    line = command(study, row, 7).removeprefix("python train.py -m ")
+    given = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True).stdout.splitlines()
+    with initialize_config_dir(str(config_dir().absolute()), version_base="1.3"):
+        ((words, chosen),) = sweep_words(study, given, GlobalHydra.instance().config_loader())
+    assert chosen == label
+    assert words == ["experiment=depth", "data=demo", "model=cnn6", f"row={quoted(label)}", "seed=7"]
 
 
 def test_runs_and_pictures_are_linked_and_are_there(written):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panns.studies.gathering import MISSING, scored_data
+from panns.studies.jobs import ROW, SEED
 from panns.studies.outcome import Outcome
 from panns.studies.report import wording
 from panns.studies.report.content import Cell, Section, table
 from panns.studies.report.wording import NONE, listed
 from panns.studies.runs import FAILED, FINISHED, FoundRun
-from panns.studies.study import Row, Study
+from panns.studies.study import Row, Study, quoted
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,14 @@ def runs(outcome: Outcome, source: Source) -> Section | None:
 
 
 def command(study: Study, row: Row | None = None, seed: int | None = None) -> str:
-    """What trains all of a study; with a row and a seed, that run alone."""
-    words = [f"experiment={study.name}", *study.overrides]
-    if row is None:
-        return shlex.join(["python", "train.py", "-m", *words])
-    return shlex.join(["python", "train.py", "hydra.mode=RUN", *words, *row.overrides, f"seed={seed}"])
+    """What trains all of a study; with a row and a seed, that run alone, under the name that it has in the sweep."""
+    words = shlex.join(["python", "train.py", "-m", f"experiment={study.name}", *study.overrides])
+    return words if row is None else f"{words} {_for_shell(f'{ROW}={quoted(row.label)}')} {SEED}={seed}"
+
+
+def _for_shell(word: str) -> str:
+    """A word with single quotes in it, which are kept readable where the shell changes nothing between double ones."""
+    return shlex.quote(word) if set(word) & set('"$`\\!') else f'"{word}"'
 
 
 def link(run: FoundRun, out: Path) -> str:
