@@ -98,6 +98,7 @@ def test_a_study_is_named_by_its_folder_or_its_name(argument, name, folder):
         (["demo"], "The experiment demo is a single run, not a study"),
         (["depth", "--runs", "nowhere"], "There is no folder nowhere to look for runs in"),
         (["depth", "--resamples", "1"], "--resamples 1: at least two are needed"),
+        (["experiments/depth", "experiment=data_size"], "experiment=data_size: the study is depth; name the other one"),
         (["depth", "seed=[1"], "depth cannot be composed with seed=[1"),
     ],
 )

@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     if args.resamples < 2:
         raise ValueError(f"--resamples {args.resamples}: at least two are needed, and {RESAMPLES:,} are usual.")
     name, folder = place(args.study)
+    if other := [word for word in args.overrides if word.lstrip("+~").partition("=")[0] == "experiment"]:
+        raise ValueError(f"{other[0]}: the study is {name}; name the other one in its place.")
     out = args.out or folder
     check_overrides([f"experiment={name}", *args.overrides], config_dir())
     study = load_study(name, args.overrides)
