@@ -6,6 +6,7 @@ from pathlib import Path
 
 import optuna
 from matplotlib.figure import Figure
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from panns.drawing import BLUE, ORANGE, clean, save
@@ -47,13 +48,17 @@ def _draw(trials: Sequence[FrozenTrial], keys: Sequence[str], objective: str, pa
         values, numbers = [scores[trial.number] for trial in of_state], [trial.number for trial in of_state]
         history.plot(numbers, values, mark, color=colour, label=label)
         for key, ax in zip(keys, over_keys, strict=True):
-            ax.plot([trial.params[key] for trial in of_state], values, mark, color=colour)
+            places = [trial.distributions[key].to_internal_repr(trial.params[key]) for trial in of_state]
+            ax.plot(places, values, mark, color=colour)
     history.set(xlabel="trial", ylabel=objective)
     history.xaxis.get_major_locator().set_params(integer=True)
     history.legend(frameon=False)
     for key, ax in zip(keys, over_keys, strict=True):
         ax.set_xlabel(key)
-        if getattr(trials[0].distributions[key], "log", False):
+        distribution = trials[0].distributions[key]
+        if isinstance(distribution, CategoricalDistribution):
+            ax.set_xticks(range(len(distribution.choices)), [str(choice) for choice in distribution.choices])
+        if getattr(distribution, "log", False):
             ax.set_xscale("log")
     for ax in (history, *over_keys):
         clean(ax)
