@@ -56,6 +56,8 @@ def test_seeds_as_they_were_given_to_train(runs, tones, tmp_path, capsys):
         command = ["report", "mel_bins_demo", *given, seeds, "--runs", str(runs), "--out", str(tmp_path)]
         assert main([*command, "--resamples", "2"]) == 0
         assert state in capsys.readouterr().out
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    assert any(line.startswith("python train.py -m ") and line.endswith(" seed=0,4") for line in lines)
 
 
 def test_a_report_does_not_give_way_to_one_of_nothing(runs, tones, tmp_path, capsys):

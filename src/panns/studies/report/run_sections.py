@@ -110,7 +110,9 @@ def runs(outcome: Outcome, source: Source) -> Section | None:
 def command(study: Study, row: Row | None = None, seed: int | None = None) -> str:
     """What trains all of a study; with a row and a seed, that run alone, under the name that it has in the sweep."""
     words = shlex.join(["python", "train.py", "-m", f"experiment={study.name}", *study.overrides])
-    return words if row is None else f"{words} {_for_shell(f'{ROW}={quoted(row.label)}')} {SEED}={seed}"
+    if row is None:
+        return f"{words} {SEED}={','.join(map(str, study.seeds))}"
+    return f"{words} {_for_shell(f'{ROW}={quoted(row.label)}')} {SEED}={seed}"
 
 
 def _for_shell(word: str) -> str:
