@@ -146,6 +146,23 @@ def test_of_many_rows_each_has_a_panel(outcome, drawn, tmp_path):
     assert sum(ax.get_visible() for ax in drawn[0].axes) == 9
 
 
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("last", [0, 1, 3])
+def test_few_iterations_are_whole_numbers_and_each_stands_once(outcome, drawn, tmp_path, times, last):
+    steps = np.arange(last + 1)
+    curve = {"val/mAP": (steps, 0.1 * steps)}
+    row = outcome.rows[0]
+    runs = tuple(replace(run, history=lambda: curve, batch_size=32) for run in row.row_runs.runs)
+    rows = (replace(row, row_runs=replace(row.row_runs, runs=runs)),) * (3 * times)
+    assert curves.learning_curves(replace(outcome, rows=rows), tmp_path / "curves")
+    ax = [ax for ax in drawn[0].axes if ax.get_visible()][-1]
+    low, high = ax.get_xlim()
+    ticks = [(tick, text.get_text()) for tick, text in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)]
+    shown = [(tick, text) for tick, text in ticks if low <= tick <= high]
+    assert shown[0] == (0, "0")
+    assert all(text == f"{tick:g}" for tick, text in shown)
+
+
 def test_the_mean_curve_is_of_the_steps_that_all_have():
     one, other = (np.array([1, 2, 4]), np.array([0.1, 0.2, 0.4])), (np.array([2, 3, 4]), np.array([0.4, 0.5, 0.8]))
     steps, values = mean_curve([one, other])

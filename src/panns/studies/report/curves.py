@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -105,8 +105,7 @@ def _apart(outcome: Outcome, rows: Sequence[RowCurves]) -> Figure:
         _draw(ax, rows[number], BLUE)
         ax.set_title(short(rows[number].row.label, 28), fontsize="small", loc="left")
         ax.tick_params(labelbottom=number >= len(rows) - COLUMNS, labelsize="small")
-        ax.xaxis.set_major_locator(MaxNLocator(3))
-        _dress(ax)
+        _dress(ax, 3)
     figure.supxlabel(X_LABEL, fontsize="medium")
     figure.supylabel(f"validation {outcome.metric}", fontsize="medium")
     handles = [Line2D([], [], color=BLUE, lw=2, label="the row"), Line2D([], [], color=BEHIND, lw=1, label="all rows")]
@@ -128,9 +127,11 @@ def _draw(ax: Axes, curves: RowCurves, colour: str) -> None:
         ax.plot(steps, values, color=colour, lw=2, marker="o" if len(steps) < 15 else None, ms=3, zorder=3)
 
 
-def _dress(ax: Axes) -> None:
+def _dress(ax: Axes, most_steps: int | Literal["auto"] = "auto") -> None:
+    """Axes from zero; iterations are whole numbers, marked in at most so many steps."""
     ax.set_xlim(0, None)
     ax.set_ylim(0, None)
+    ax.xaxis.set_major_locator(MaxNLocator(most_steps, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     clean(ax)
 
