@@ -61,7 +61,7 @@ class Resampler:
         try:
             clips = read_scored_clips(run.scores_file)
         except ScoredClipsError as error:
-            raise ResamplingError(str(error)) from error
+            raise ResamplingError(str(error).removesuffix(".")) from error  # a reason, which stands within a sentence
         self.tell(f"resampling the {len(clips.id):,} clips of {run.place} {self.resamples:,} times")
         scores, positives = self._score(clips)
         there, said = float(np.nanmean(scores[0])), run.score(self.metric)

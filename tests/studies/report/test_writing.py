@@ -178,6 +178,16 @@ def test_runs_of_different_data_are_named_and_not_averaged(made, tmp_path):
     assert "- x/config.yaml is none\n" in text
 
 
+def test_why_clips_were_not_resampled_is_one_sentence(made, tmp_path):
+    for job in made.study.jobs()[:2]:
+        scores = made.scores[job.row.label, job.seed]
+        folder = made_run(tmp_path / "runs", job.cfg, scores, made.targets)
+        (folder / "val_scores.npz").write_bytes(b"cut off")
+    write_report(conclude(made.study, gather(made.study, find_runs(tmp_path / "runs")[0])), Source("", tmp_path, 2))
+    (line,) = (line for line in (tmp_path / "report.md").read_text().splitlines() if "Not resampled: " in line)
+    assert line.endswith(": remove it, and the report does without.")
+
+
 def test_on_audioset_the_number_of_clips_and_the_difference_to_the_paper_are_said(made, outcome, tmp_path):
     results = {"val/num_classes_scored": 527, "val/num_clips": 18887, "val/mAP": 0.4141}
     rows = tuple(
