@@ -87,6 +87,7 @@ def test_all_ways_of_loading_load_the_same_clips_in_the_same_order(loading, tmp_
     assert np.array_equal(np.stack(decoded), ours)
 
 
+@pytest.mark.slow
 def test_the_sampler_benchmark_starts_and_checks_on_a_small_store(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import audioset_index

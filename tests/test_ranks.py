@@ -48,8 +48,11 @@ def one(tones, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("world_size", "trainer"),
-    [(2, ("trainer=ddp",)), (4, ("trainer=ddp",)), (2, ("trainer=fsdp",))],
-    ids=["ddp2", "ddp4", "fsdp2"],
+    [
+        pytest.param(2, ("trainer=ddp",), id="ddp2"),
+        pytest.param(4, ("trainer=ddp",), id="ddp4", marks=pytest.mark.slow),
+        pytest.param(2, ("trainer=fsdp",), id="fsdp2"),
+    ],
 )
 def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path, world_size, trainer):
     many = Trained(tones, tmp_path / "many", *trainer, *GLOO, f"trainer.devices={world_size}")

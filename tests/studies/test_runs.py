@@ -11,6 +11,11 @@ from runs import small
 from studies.made import made_run, scored
 
 
+@pytest.fixture(scope="module")
+def jobs(made):
+    return made.study.jobs()
+
+
 def test_a_run_of_train_py_is_known_by_its_configuration_and_has_what_a_report_reads(tones, tmp_path, capsys):
     from omegaconf import OmegaConf
 
@@ -83,8 +88,8 @@ def test_what_cannot_be_read_is_told_and_the_others_are_read(made, tmp_path):
         (".hydra/config.yaml", b"\xff\xfe\x00", "no configuration of a run"),
     ],
 )
-def test_a_file_of_another_form_is_named_with_what_to_do_and_the_others_are_read(made, tmp_path, name, content, says):
-    good, odd = (made_run(tmp_path, job.cfg, *scored(np.random.default_rng(0))) for job in made.study.jobs()[:2])
+def test_a_file_of_another_form_is_named_with_what_to_do_and_the_others_are_read(jobs, tmp_path, name, content, says):
+    good, odd = (made_run(tmp_path, job.cfg, *scored(np.random.default_rng(0))) for job in jobs[:2])
     (odd / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     runs, (line,) = find_runs(tmp_path)
     assert [run.folder for run in runs] == [good]

@@ -58,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
     study = load_study(name, args.overrides)
     runs, unread = wandb_runs(args.wandb) if args.wandb else find_runs(args.runs)
     gathered = gather(study, runs)
-    if not any(word.startswith(("seed=", "study.seeds=")) for word in args.overrides):
-        study = replace(study, seeds=seeds_of(gathered, study))
+    given = any(word.startswith(("seed=", "study.seeds=")) for word in args.overrides)
+    if not given and (seeds := seeds_of(gathered, study)) != study.seeds:
+        study = replace(study, seeds=seeds)
         gathered = gather(study, runs)
     if not any(row.runs for row in gathered):
         print(f"None of the {len(runs)} runs in {args.wandb or args.runs} is of {name}.", file=sys.stderr)
