@@ -206,8 +206,8 @@ def test_a_loader_process_that_is_killed(store, left_alone, tmp_path):
 
 def test_slow_reads_only_take_longer_and_are_told_once(store, left_alone, tmp_path, monkeypatch, caplog):
     read = os.preadv
-    monkeypatch.setattr(os, "preadv", lambda *arguments: (time.sleep(0.1), read(*arguments))[1])
-    monkeypatch.setattr(starvation, "WINDOW_SECONDS", 1.0)
+    monkeypatch.setattr(os, "preadv", lambda *arguments: (time.sleep(0.05), read(*arguments))[1])
+    monkeypatch.setattr(starvation, "WINDOW_SECONDS", 0.5)
     train(small(store, tmp_path / "run", "augmentation=none", "data.num_threads=1"))
     assert same_weights(tmp_path / "run", left_alone)
     assert caplog.text.count("Training waits for clips: ") == 1

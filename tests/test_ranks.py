@@ -68,7 +68,7 @@ def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path
     assert many.losses() == pytest.approx(one.losses(), rel=1e-4)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_rank_stops_all_and_a_restart_goes_on(one, tones, tmp_path, rank):
     two = (
         "trainer=ddp",

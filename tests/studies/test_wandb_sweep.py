@@ -5,6 +5,7 @@ import sys
 from itertools import product
 from pathlib import Path
 
+import pytest
 import wandb
 import yaml
 from hydra import initialize_config_dir
@@ -43,6 +44,7 @@ def test_the_agents_jobs_are_those_of_the_study():
     assert len(found) == 24
 
 
+@pytest.mark.slow
 def test_an_agent_gets_the_run_that_it_asked_for(tones, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
