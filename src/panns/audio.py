@@ -7,7 +7,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from panns.data.codecs import DecodeError, wav_data_range
+from panns.data.clip_audio import LeftOut, open_audio
+from panns.data.codecs import soundfile_says
 
 
 class AudioError(ValueError):
@@ -24,22 +25,15 @@ def read_mono(path: str | Path, sample_rate: int) -> NDArray[np.float32]:
     if not Path(path).is_file():
         raise AudioError(f"{path}: {'a folder: name the files in it' if Path(path).is_dir() else 'no such file'}")
     try:
-        with soundfile.SoundFile(path) as file:
-            if file.format in ("WAV", "WAVEX"):
-                wav_data_range(path)  # libsndfile reads a truncated WAV without a word
-            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-            frames = file.frames
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: not readable as audio ({error.error_string})") from error
-    except DecodeError as error:
-        raise AudioError(f"{path}: {error}") from error
-    except TypeError as error:  # soundfile's answer to a headerless .raw file
-        raise AudioError(f"{path}: raw samples without a header; convert them to WAV") from error
+        with open_audio(str(path)) as file:
+            samples, rate, frames = file.read(dtype="float32", always_2d=True), file.samplerate, file.frames
+    except LeftOut as error:
+        raise AudioError(f"{path}: not readable as audio ({error.detail})") from error
+    except soundfile.SoundFileError as error:
+        raise AudioError(f"{path}: not readable as audio ({soundfile_says(error)})") from error
     if len(samples) < frames:
         raise AudioError(f"{path}: truncated or damaged: {len(samples)} of {frames} samples could be read")
     mono = samples.mean(axis=1)
-    if not len(mono):
-        raise AudioError(f"{path}: holds no samples")
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds NaN or infinite samples; export it again")
     return mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="HQ")

@@ -21,6 +21,7 @@ CLIPPED_SAMPLES = 10  # at full scale; a file normalised to its peak has one or 
 CLIPS_TRIED = 9
 PADDING_SECONDS = 0.1  # what codecs add at the end: cut without a word
 LOSSY_FRAMES_TOLERANCE = 2304  # two MP3 frames: decoders differ in how much padding they drop
+OTHER_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma")  # unreadable to soundfile, which is not missing
 Findings = list[tuple[str, str]]  # (what, detail)
 Audio = str | bytes  # an audio file: its path, or all its bytes
 
@@ -57,9 +58,6 @@ class Outcome(NamedTuple):
     codec: int = 0
     frames: int = 0
     crc32: int = 0
-
-
-OTHER_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma")  # unreadable to soundfile, which is not missing
 
 
 class LeftOut(Exception):
