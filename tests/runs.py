@@ -95,7 +95,7 @@ def _as_script(command: list[str], folder: str, env: dict[str, str], out: str, e
     try:
         runpy.run_path(command[0], run_name="__main__")
     finally:
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # which a process of multiprocessing leaves out
 
 
 def checkpoint(path, exclusive=False, **changes):

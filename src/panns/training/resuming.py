@@ -28,6 +28,8 @@ def check_fits(path: Path, parameters: Mapping[str, Any], now: Mapping[str, Any]
     try:
         checkpoint = load_checkpoint(path)
     except CheckpointError as error:
+        if not path.is_file():
+            raise
         raise CheckpointError(
             f"{error} Go on from another one with resume=CHECKPOINT, as best.ckpt beside it, or start anew with "
             "resume=never, which moves this run aside."

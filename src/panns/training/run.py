@@ -14,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.training.checkpoints import LAST
-from panns.weights.files import load_checkpoint
 from panns.whole_files import written_whole
 
 SCIENCE = (
@@ -195,15 +194,10 @@ class Run:
         return json.loads(path.read_text()) if path.is_file() else None
 
     def checkpoint(self) -> Path | None:
-        """-> the checkpoint to go on from, None to start.
-
-        Raises:
-            CheckpointError: `resume` names a file that is none.
-        """
+        """-> the checkpoint to go on from, as yet unread; None to start."""
         last = self.checkpoints / LAST
         if last.is_file() or self.resume in STARTS:
             return last if last.is_file() else None
-        load_checkpoint(Path(self.resume))
         return Path(self.resume)
 
     def finish(self, results: Mapping[str, Any]) -> None:

@@ -12,7 +12,11 @@ from panns.weights.catalog import released_files
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
 
-LEFT_OPEN = ("num_classes", "short_clips", "dropout", "block_dropout", "classifier_layers", "_partial_")
+LEFT_OPEN = (  # keys of conf/model that change nothing of what the weights mean
+    *("num_classes", "classifier_layers"),  # the classifier is matched by its classes, and by the layers there are
+    *("dropout", "block_dropout"),  # of training
+    *("short_clips", "_partial_"),
+)
 
 
 @dataclass(frozen=True)
