@@ -3,9 +3,8 @@ from functools import partial
 import pytest
 
 from panns.data import ClipStore, StoreError
-from panns.data.datamodule import open_or_prepare
 from panns.data.demo import generate as demo
-from panns.data.ready import make_demo, make_esc50
+from panns.data.ready import make_demo, make_esc50, open_or_prepare
 
 
 def test_the_demo_set_is_made_where_there_is_nothing_and_kept_where_it_is(tmp_path, monkeypatch, caplog):

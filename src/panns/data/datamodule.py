@@ -9,14 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
-from filelock import FileLock
 
 from panns.data.batches import BatchReader, Transform
 from panns.data.loader import ClipLoader, WorkerLoader
 from panns.data.ontology import propagated
 from panns.data.plans import EvaluationPlan, Plan, TrainPlan
 from panns.data.quarantine import ids_fingerprint
-from panns.data.ready import make_esc50
+from panns.data.ready import make_esc50, open_or_prepare
 from panns.data.roles import Selection, assign
 from panns.data.samplers import BalancedSampler, Sampler
 from panns.data.store import ClipStore, is_url
@@ -279,22 +278,6 @@ def _labelled(store: ClipStore, propagate: str | None) -> tuple[ClipStore, ClipS
         raise ValueError(f"data.propagate_labels={propagate}: choose null, train or all.")
     full = store.with_labels(*propagated(store.label_ptr, store.label_idx, store.classes))
     return full, full if propagate == "all" else store
-
-
-def open_or_prepare(root: Path, prepare: Callable[[Path], Any] | None, hint: str = "") -> ClipStore:
-    """Opens a store, after making it if it is not there and can be made. Other processes wait for the one that makes
-    it.
-
-    Raises:
-        StoreError: there is no store and no way to make it from here.
-    """
-    if prepare is not None:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{root}.lock"):
-            prepare(root)  # keeps a finished store, and refuses one that was made from something else
-    if hint and not (root / "meta.json").exists():
-        raise StoreError(f"There is no store at {root.absolute()}.\n{hint}")
-    return ClipStore.open(root)
 
 
 def esc50(root: str | Path, fold: int, store: str | Path, **options: Any) -> AudioSetDataModule:

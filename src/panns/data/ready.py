@@ -5,14 +5,35 @@ A store that is there is checked against its source and kept.
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
 
 from panns.data.audioset import AudioSetSource
 from panns.data.demo.generate import generate
 from panns.data.esc50 import Esc50Source
 from panns.data.forms.folder import AudioFolder
 from panns.data.packing import index, pack
+from panns.data.store import ClipStore
 from panns.data.store_files import StoreError
+
+
+def open_or_prepare(root: Path, prepare: Callable[[Path], Any] | None, hint: str = "") -> ClipStore:
+    """Opens a store, after making it if it is not there and can be made. Other processes wait for the one that makes
+    it.
+
+    Raises:
+        StoreError: there is no store and no way to make it from here.
+    """
+    if prepare is not None:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{root}.lock"):
+            prepare(root)  # keeps a finished store, and refuses one that was made from something else
+    if hint and not (root / "meta.json").exists():
+        raise StoreError(f"There is no store at {root.absolute()}.\n{hint}")
+    return ClipStore.open(root)
 
 
 def make_demo(store: Path, root: str | Path) -> None:

@@ -18,15 +18,14 @@ from pathlib import Path
 import numpy as np
 from zlib_ng import zlib_ng
 
-from panns.data.codecs import S16LE, WAV_HEADER_BYTES, DecodeError, decode, header_rate, wav_rate
+from panns.data.codecs import S16LE, DecodeError, decode
 from panns.data.first_crc32 import map_crc32
 from panns.data.index import changed_columns, load_columns
 from panns.data.labels import ClassLabel
+from panns.data.rates import check_rate
 from panns.data.store_files import OpenFile, StoreError, check_file, open_as_it_is, open_checked, read_meta
 
 ROWS_AT_ONCE = 65536  # of columns gathered: all ids of AudioSet as Python objects would take 200 MB
-CLIPS_FOR_RATE = 8  # whose headers are compared with the rate of the store
-WAV_HEADER_READ = 4096  # bytes of a WAV file: as much as headers with tags have before the format
 MAX_OPEN_FILES = 512  # half of the usual limit of 1024 a process
 MAX_FILES_CHECKED = 1000  # about that many on opening; each file is checked again when it is opened for reading
 
@@ -110,7 +109,8 @@ class ClipStore:
         else:
             store = cls._open_folder(Path(root))
             store._check_index()
-            store.check_rate(np.arange(len(store)))
+            check_rate(store, np.arange(len(store)))
+            store._open_file.cache_clear()  # a file is checked again when it is opened to train on
         store._check_expected(sample_rate, num_classes)
         return store
 
@@ -253,34 +253,6 @@ class ClipStore:
             raise self._clip_error(row, f"{len(samples)} samples where the index has {self.frames[row]}")
         return samples
 
-    def check_rate(self, rows: np.ndarray) -> None:
-        """Refuse a store whose rate is none of those in the headers of its audio, looking at a few of the clips.
-
-        Raises:
-            StoreError: meta.json is wrong; one clip of another rate shows when it is read.
-        """
-        rates = {self._header_rate(int(row)) for row in rows[:: max(1, len(rows) // CLIPS_FOR_RATE)]} - {None}
-        self._open_file.cache_clear()  # a file is checked again when it is opened to train on
-        if rates and self.sample_rate not in rates:
-            raise StoreError(
-                f"{self.place}/meta.json says {self.sample_rate} Hz, and the headers of its audio "
-                f"{', '.join(map(str, rates))} Hz: put the right sample_rate there, or make the store anew"
-            )
-
-    def _header_rate(self, row: int) -> int | None:
-        """Sample rate in the header of a clip's audio file; None where there is none, or it cannot be read."""
-        try:
-            if self.codec[row] != S16LE:
-                return header_rate(self._payload(row))
-            offset = int(self.offset[row])  # of the samples; the header is the file's, or lies before them in a shard
-            with self._file_of(row) as file:
-                rate = wav_rate(os.pread(file.descriptor, WAV_HEADER_READ, 0))
-                if rate is None and offset >= WAV_HEADER_BYTES:
-                    rate = wav_rate(os.pread(file.descriptor, WAV_HEADER_BYTES, offset - WAV_HEADER_BYTES))
-                return rate
-        except StoreError:
-            return None
-
     def prefetch(self, rows: np.ndarray) -> None:
         """Say which clips are read next; only a store at a URL has use for it."""
 
@@ -297,10 +269,14 @@ class ClipStore:
         finally:
             READING.seconds += time.perf_counter() - begin
 
+    def read_file(self, row: int, offset: int, nbytes: int) -> bytes:
+        """Bytes of the file that holds a clip, fewer where it ends before."""
+        with self._file_of(row) as file:
+            return os.pread(file.descriptor, nbytes, offset)
+
     def _payload(self, row: int) -> bytes:
         """The bytes of one clip, fewer where its file is cut."""
-        with self._file_of(row) as file:
-            return os.pread(file.descriptor, int(self.nbytes[row]), int(self.offset[row]))
+        return self.read_file(row, int(self.offset[row]), int(self.nbytes[row]))
 
     def _check_payload(self, row: int, payload: bytes | np.ndarray) -> None:
         nbytes = int(self.nbytes[row])

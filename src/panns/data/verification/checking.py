@@ -16,6 +16,7 @@ from panns.data.draws import uniform
 from panns.data.first_crc32 import crc32_file, read_crc32, write_crc32
 from panns.data.progress import track
 from panns.data.quarantine import read_quarantine, write_quarantine
+from panns.data.rates import check_rate
 from panns.data.report import Finding
 from panns.data.selection import is_listed
 from panns.data.store import ClipStore, is_url
@@ -75,27 +76,36 @@ def verify(
     result = Verification(store, look_at_files(store, show_progress), everything, is_writable(root))
     np.copyto(result.crc32, read_crc32(first_crc32, len(store)), where=store.crc32 == 0)
     identity = hashlib.sha256(repr(now).encode() + result.crc32.tobytes()).hexdigest()
-    if (result.states.nbytes == MISSING).all():
-        raise StoreError(
-            f"{root}: none of its {len(store.path):,} files is there, as {store.file_path(0)}; is the disk in place?"
-        )
-    result.findings += file_findings(store, result.states)
-    for row, words in bad_rows(store).items():
-        result.note(row, "bad_row", words)
-    usable = result.whole
-    store.check_rate(np.flatnonzero(usable))
+    usable = _usable(result)
     check = partial(_check, result, ClipChecker(root, identity, first_crc32), jobs or num_cores(), show_progress)
     check(_first_choice(result, np.flatnonzero(usable), previous, sample, seed), out / "round1.jsonl")
     check(_rest_of_damaged_files(result, np.flatnonzero(usable & ~result.checked)), out / "round2.jsonl")
     _compare(result, usable, listed)
-    first_read = _first_read(result, read_crc32(first_crc32, len(store)))
-    if result.writable:
-        write_crc32(first_crc32, first_read)
+    _keep_first_read(result, first_crc32)
     _keep_checksums(result, recorded, now)
     _keep_quarantine(result, previous)
     for path in out.glob("round*.jsonl"):
         path.unlink()
     return result
+
+
+def _usable(result: Verification) -> Mask:
+    """Note what files and rows of the index say without a clip being read -> (N,) clips that can be read.
+
+    Raises:
+        StoreError: no file is there, or the store's rate is not that of its audio.
+    """
+    store = result.store
+    if (result.states.nbytes == MISSING).all():
+        raise StoreError(
+            f"{store.root}: none of its {len(store.path):,} files is there, as {store.file_path(0)}; is the disk in "
+            "place?"
+        )
+    result.findings += file_findings(store, result.states)
+    for row, words in bad_rows(store).items():
+        result.note(row, "bad_row", words)
+    check_rate(store, np.flatnonzero(result.whole))
+    return result.whole
 
 
 def _compare(result: Verification, usable: Mask, listed: Sequence[Listed]) -> None:
@@ -182,20 +192,21 @@ def _note(result: Verification, answer: Answer) -> None:
         result.hashed[answer.path] = answer.sha256
 
 
-def _first_read(result: Verification, before: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """crc32 of clips whose index has none -> (N,), 0 for others.
+def _keep_first_read(result: Verification, path: Path) -> None:
+    """Keep the crc32 of clips whose index has none.
 
     Of a file that holds a damaged clip only those that were known before: the others may be what took their place.
     """
     store = result.store
-    now = np.where(store.crc32 == 0, result.crc32, 0)
+    before, now = read_crc32(path, len(store)), np.where(store.crc32 == 0, result.crc32, 0)
     new = np.flatnonzero((now != 0) & (before == 0))
     new = new[result.suspect_files[store.file[new]]]
     for file, clips in zip(*np.unique(store.file[new], return_counts=True), strict=True):
         words = f"{clips:,} clips were read for the first time"
         result.findings.append(Finding("", str(store.file_path(int(file))), "file_unproven", words))
     now[new] = 0
-    return now
+    if result.writable:
+        write_crc32(path, now)
 
 
 def _keep_checksums(result: Verification, recorded: dict[str, str], now: dict[str, str]) -> None:
