@@ -63,7 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of one command; exits with code 2 where they are wrong."""
-    return _parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
+    parser = _parser(argv[0] if argv and argv[0] in COMMANDS else None)
+    args, rest = parser.parse_known_args(argv)
+    if rest and ("overrides" not in args or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # words of a list that options stand between
+        args.overrides += rest
+    return args
 
 
 def run(args: argparse.Namespace) -> int:

@@ -53,8 +53,8 @@ def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
 def test_seeds_as_they_were_given_to_train(runs, tones, tmp_path, capsys):
     given = [*SMALL, f"data.store={tones}", "data.max_epochs=1"]
     for seeds, state in (("seed=0", "2 of 3 runs are finished, 1 missing."), ("seed=0,4", "2 of 6 runs are finished")):
-        command = ["report", "mel_bins_demo", *given, seeds, "--runs", str(runs), "--out", str(tmp_path)]
-        assert main([*command, "--resamples", "2"]) == 0
+        command = ["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path)]
+        assert main([*command, "--resamples", "2", seeds]) == 0  # options may stand between
         assert state in capsys.readouterr().out
     lines = (tmp_path / "report.md").read_text().splitlines()
     assert any(line.startswith("python train.py -m ") and line.endswith(" seed=0,4") for line in lines)
@@ -102,6 +102,7 @@ def test_a_study_is_named_by_its_folder_or_its_name(argument, name, folder):
         (["depth", "--resamples", "1"], "--resamples 1: at least two are needed"),
         (["experiments/depth", "experiment=data_size"], "experiment=data_size: the study is depth; name the other one"),
         (["depth", "seed=[1"], "depth cannot be composed with seed=[1"),
+        (["depth", "--resamples", "9", "experiment=data_size"], "experiment=data_size: the study is depth"),
     ],
 )
 def test_mistakes_are_told_in_a_line(wrong, says, tmp_path, monkeypatch, capsys):
@@ -110,6 +111,13 @@ def test_mistakes_are_told_in_a_line(wrong, says, tmp_path, monkeypatch, capsys)
     said = capsys.readouterr()
     assert says in said.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [["report", "depth", "seed=1", "--sed", "2"], ["info", "store", "seed=1"]])
+def test_words_that_mean_nothing_are_refused(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    assert f"unrecognized arguments: {' '.join(command[3:] or command[2:])}" in capsys.readouterr().err
 
 
 def test_an_unknown_study_and_an_unknown_key_are_told_with_the_nearest_name(capsys):

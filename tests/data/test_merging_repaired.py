@@ -10,13 +10,14 @@ import pytest
 from holdings import examples, panns_hdf5
 from holdings import source as holding_source
 from panns.cli import main
+from panns.data.first_crc32 import num_unread
 from panns.data.forms.hdf5 import Hdf5Packs
 from panns.data.manifest import ManifestSource
 from panns.data.merging import MergeError, merge, merge_parts
 from panns.data.packing import index, pack
 from panns.data.parts import Part, part_folder
 from panns.data.quarantine import read_quarantine, write_quarantine
-from panns.data.store import ClipStore
+from panns.data.store import ClipError, ClipStore
 from panns.data.verification import repair, verify
 from panns.data.verification.checksums import read_checksums
 from parting import FORM, content, findings, one_split, own_clips, pack_parts
@@ -131,3 +132,22 @@ def test_crc32_kept_for_the_former_store_go_with_it(tmp_path):
     (tmp_path / "out" / "meta.json").unlink()
     merge_parts(tmp_path / "out")
     assert list((tmp_path / "out").glob("crc32-*.npy")) == []
+
+
+def test_what_verify_has_read_of_the_parts_is_known_of_the_whole(tmp_path):
+    packs = Hdf5Packs([panns_hdf5(tmp_path / "a.h5", [None, *examples("eval")])], "waveform")
+    out = tmp_path / "out"
+    for number in (1, 2):
+        options = {"check": "sample", "jobs": 1, "show_progress": False}
+        index(holding_source(tmp_path, packs), out, part=Part(number, 2), **options)
+    verify(part_folder(out, Part(2, 2)), everything=True, jobs=1, show_progress=False)
+    merge_parts(out)
+    store, read = ClipStore.open(out), len(ClipStore.open(part_folder(out, Part(2, 2))))
+    assert num_unread(out, store.crc32) == len(store) - read > 0
+    for row in (0, len(store) - 1):  # one of each part
+        with store.files[0].open("r+b") as file:
+            file.seek(int(store.offset[row]) + 50)
+            file.write(b"\x7f")
+    store.read(0)
+    with pytest.raises(ClipError, match="crc32 differs"):
+        store.read(len(store) - 1)

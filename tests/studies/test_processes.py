@@ -10,6 +10,8 @@ import time
 import pytest
 from hydra.core.utils import JobStatus
 
+from hydra_plugins.panns_sweeps.processes import ProcessLauncher
+from hydra_plugins.panns_sweeps.ray import RayLauncher
 from panns.studies.launching import Slots
 from panns.studies.processes import Command, Process, run_all
 
@@ -134,7 +136,11 @@ def test_gpus_are_dealt_out_and_cores_shared(monkeypatch, capsys):
     assert [slots.env(slot)["CUDA_VISIBLE_DEVICES"] for slot in (0, 1)] == ["4,5", "6,7"]
     assert int(slots.env(0)["OMP_NUM_THREADS"]) == max(len(os.sched_getaffinity(0)) // 2, 1)
     assert Slots.of(1, None).env(0)["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"
-    for n_jobs, gpus in ((3, 2), (0, None)):
-        with pytest.raises(SystemExit) as error:
-            Slots.of(n_jobs, gpus)
-        assert "n_jobs" in str(error.value)
+    with pytest.raises(SystemExit, match="3 jobs of 2 GPUs each need 6, and 4 are visible"):
+        Slots.of(3, 2)
+
+
+@pytest.mark.parametrize("launcher", [ProcessLauncher, RayLauncher])
+def test_no_job_at_a_time_is_refused_before_a_sweep_begins(launcher):
+    with pytest.raises(SystemExit, match=r"train\.py: hydra\.launcher\.n_jobs=0: at least one job"):
+        launcher(n_jobs=0).setup(hydra_context=None, task_function=None, config=None)

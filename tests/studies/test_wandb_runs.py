@@ -54,6 +54,25 @@ def test_what_is_no_run_of_ours_is_told():
     assert "runs/b is finished and has no `results`" in unread[1]
 
 
+@pytest.mark.parametrize(
+    ("config", "results", "wrong"),
+    [
+        (CONFIG | {"data": "demo"}, RESULTS, "no data.batch_size"),
+        (CONFIG | {"seed": "three"}, RESULTS, "no seed"),
+        (CONFIG, ["val/mAP", 0.4], "it holds no scores"),
+        (CONFIG, RESULTS | {"val/mAP": "high"}, "val/mAP is 'high', no number"),
+        (CONFIG, RESULTS | {"fingerprint": {"train": 3}}, "fingerprint.train is 3"),
+    ],
+)
+def test_odd_values_are_told_and_the_other_runs_read(config, results, wrong):
+    made = [run("a", config=config, results=results), run("b", results=RESULTS)]
+    found, unread = read_project(project(*made), "me/panns")
+    assert [one.name for one in found] == ["b"]
+    assert len(unread) == 1
+    assert "runs/a " in unread[0]
+    assert wrong in unread[0]
+
+
 def test_a_refusal_of_wandb_is_one_line(monkeypatch):
     def refuse():
         raise wandb.errors.UsageError("no key")

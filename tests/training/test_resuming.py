@@ -151,6 +151,20 @@ def test_a_schedule_with_learning_rates_of_its_own_keeps_them():
     assert goes_on(checkpoint, one_cycle) == goes_on(saved_after(7, one_cycle), one_cycle)
 
 
+def learning_rates(folder):
+    """Of the steps that a run made."""
+    with (folder / "history.csv").open() as file:
+        return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "train/lr"]
+
+
+def test_a_run_goes_on_beyond_its_end_along_the_longer_schedule(tones, tmp_path):
+    train(small(tones, tmp_path / "one", "scheduler=warmup_cosine", "data.max_epochs=1"))
+    longer = ("scheduler=warmup_cosine", "data.max_epochs=2")
+    train(small(tones, tmp_path / "two", f"resume={tmp_path / 'one' / 'checkpoints' / 'last.ckpt'}", *longer))
+    train(small(tones, tmp_path / "whole", *longer))
+    assert learning_rates(tmp_path / "two") == learning_rates(tmp_path / "whole")[4:]
+
+
 def test_a_run_goes_on_with_another_learning_rate_and_says_so(tones, tmp_path, capsys):
     train(small(tones, tmp_path / "one", "data.max_epochs=1"))
     path = tmp_path / "one" / "checkpoints" / "last.ckpt"
@@ -160,9 +174,7 @@ def test_a_run_goes_on_with_another_learning_rate_and_says_so(tones, tmp_path, c
     said = " ".join(capsys.readouterr().out.split())
     assert "optimizer.lr 0.001 there, 0.1 here" in said
     assert "sampler._target_ panns.data.samplers.BalancedSampler there" in said
-    with (tmp_path / "two" / "history.csv").open() as file:
-        rates = [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "train/lr"]
-    assert rates == [0.1] * 4
+    assert learning_rates(tmp_path / "two") == [0.1] * 4
     assert load_checkpoint(path)["optimizer_states"][0]["param_groups"][0]["lr"] == 0.001
 
 

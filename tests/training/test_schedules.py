@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from panns.training.schedules import constant, warmup_cosine
+from panns.training.schedules import constant, set_learning_rate, warmup_cosine
 
 
 def rates(schedule, total_steps, lr=0.1, beyond=0, **options):
@@ -66,6 +66,28 @@ def test_resumed_run_goes_on():
     again.step()
     resumed.step()
     assert again.param_groups[0]["lr"] == whole[21]
+
+
+def test_a_longer_run_goes_on_at_its_own_learning_rate():
+    """The checkpoint was written at the end of a shorter schedule, at its last learning rate."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = warmup_cosine(optimizer, 20)
+    for _ in range(20):
+        optimizer.step()
+        scheduler.step()
+    states = optimizer.state_dict(), scheduler.state_dict()
+    again = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    longer = warmup_cosine(again, 50)
+    again.load_state_dict(states[0])
+    longer.load_state_dict(states[1])
+    assert again.param_groups[0]["lr"] == 0.0
+    set_learning_rate(longer)
+    seen = [again.param_groups[0]["lr"]]
+    for _ in range(5):
+        again.step()
+        longer.step()
+        seen.append(again.param_groups[0]["lr"])
+    assert seen == rates(warmup_cosine, 50)[20:26]
 
 
 @pytest.mark.parametrize("options", [{"warmup_fraction": 1.0}, {"warmup_fraction": -0.1}, {"final_fraction": 1.5}])

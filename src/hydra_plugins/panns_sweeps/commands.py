@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,15 +17,22 @@ if TYPE_CHECKING:
 
 
 class CommandLauncher(Launcher):
-    """Runs each job as `train.py` in a process group of its own, so that jobs may have several GPUs."""
+    """Runs each job as `train.py` in a process group of its own, so that jobs may have several GPUs.
 
-    def __init__(self) -> None:
+    Args:
+        n_jobs: At a time; None: as many as there is place for.
+    """
+
+    def __init__(self, n_jobs: int | None) -> None:
+        self.n_jobs = n_jobs
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As Hydra wants it."""
+        """As Hydra wants it; ends the program with one line where the launcher's settings cannot be."""
         self.config, self.hydra_context = config, hydra_context
+        if self.n_jobs is not None and self.n_jobs < 1:
+            sys.exit(f"train.py: hydra.launcher.n_jobs={self.n_jobs}: at least one job must run at a time.")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs the jobs; one that fails does not keep the others from running."""

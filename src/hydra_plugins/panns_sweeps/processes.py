@@ -22,16 +22,16 @@ class ProcessLauncher(CommandLauncher):
     """
 
     def __init__(self, n_jobs: int = 1, gpus_per_job: int | None = None, wait_for_locked: float = 60.0) -> None:
-        super().__init__()
-        self.n_jobs, self.gpus_per_job, self.wait_for_locked = n_jobs, gpus_per_job, wait_for_locked
+        super().__init__(n_jobs)
+        self.gpus_per_job, self.wait_for_locked = gpus_per_job, wait_for_locked
 
     def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """Some at a time; a single one says what it has to say here."""
         from panns.studies.launching import Slots
         from panns.studies.processes import Process, run_all
 
-        slots = Slots.of(self.n_jobs, self.gpus_per_job)
-        commands = commands if self.n_jobs > 1 else [replace(command, log=None) for command in commands]
+        slots = Slots.of(self.n_jobs or 1, self.gpus_per_job)
+        commands = commands if slots.count > 1 else [replace(command, log=None) for command in commands]
         return run_all(
-            commands, self.n_jobs, self.wait_for_locked, lambda command, slot: Process(command, slots.env(slot))
+            commands, slots.count, self.wait_for_locked, lambda command, slot: Process(command, slots.env(slot))
         )

@@ -31,9 +31,9 @@ class RayLauncher(CommandLauncher):
         n_jobs: int | None = None,
         wait_for_locked: float = 60.0,
     ) -> None:
-        super().__init__()
+        super().__init__(n_jobs)
         self.address, self.num_cpus, self.num_gpus = address, num_cpus, num_gpus
-        self.n_jobs, self.wait_for_locked = n_jobs, wait_for_locked
+        self.wait_for_locked = wait_for_locked
 
     def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """As many at a time as there is place for.

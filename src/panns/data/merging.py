@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from panns.data.first_crc32 import forget_crc32
+from panns.data.first_crc32 import crc32_file, forget_crc32, map_crc32, write_crc32
 from panns.data.index import CLIP_COLUMNS, COLUMNS, load_columns, write_index
 from panns.data.journal import differences
 from panns.data.parts import Part, find_parts, part_folder
@@ -25,7 +25,7 @@ from panns.data.report import Finding, ImportReport, read_report
 from panns.data.selection import is_listed
 from panns.data.store import ClipStore
 from panns.data.store_files import CHECKSUM, FORMAT
-from panns.data.verification.checksums import CHECKSUMS
+from panns.data.verification.checksums import CHECKSUMS, index_checksums
 from panns.data.verification.repairing import DROPPED, read_dropped
 
 SAME = ("sample_rate", "clip_seconds", "single_label", "classes")  # what stores must have in common
@@ -145,6 +145,7 @@ def _merge(stores: Sequence[ClipStore], out: Path, plan: dict, name: str) -> Imp
             _join_quarantines(stores, out, columns["id"])
             _forget_checksums(out)
             write_index(out, columns, meta)
+            _join_first_crc32(stores, out)
     return report
 
 
@@ -152,6 +153,15 @@ def _forget_checksums(out: Path) -> None:
     """Those that `panns verify` kept are of the store that an earlier merge made; its next run keeps new ones."""
     (out / CHECKSUMS).unlink(missing_ok=True)
     forget_crc32(out)
+
+
+def _join_first_crc32(stores: Sequence[ClipStore], out: Path) -> None:
+    """What verifications of the stores have read of clips whose index has no crc32 holds for the new one too."""
+    read = [map_crc32(store.root, len(store)) for store in stores]
+    if any(crc32 is not None for crc32 in read):
+        unread = [np.zeros(len(store), dtype=np.uint32) for store in stores]
+        joined = [none if crc32 is None else crc32 for crc32, none in zip(read, unread, strict=True)]
+        write_crc32(crc32_file(out, index_checksums(out)), np.concatenate(joined))
 
 
 def _join_quarantines(stores: Sequence[ClipStore], out: Path, ids: np.ndarray) -> None:

@@ -42,8 +42,6 @@ class Slots:
 
         Ends the program with one line where there are too few.
         """
-        if n_jobs < 1:
-            sys.exit(f"train.py: hydra.launcher.n_jobs={n_jobs}: at least one job must run at a time.")
         if not gpus_per_job:
             return cls(n_jobs)
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -179,12 +179,12 @@ def _results(path: Path) -> dict[str, Any]:
         results = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunsError(f"{path} cannot be read ({error}); remove it and start the run again.") from error
-    if wrong := _misfit(results):
+    if wrong := misfit(results):
         raise RunsError(f"{path} is not what train.py writes ({wrong}); remove it and start the run again.")
     return results
 
 
-def _misfit(results: Any) -> str:
+def misfit(results: Any) -> str:
     """What is not as it must be in the content of metrics.json; empty where all is."""
     if not isinstance(results, dict) or not results:
         return "it holds no scores"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from panns.studies.runs import FAILED, FINISHED, UNFINISHED, Curve, FoundRun, RunsError
+from panns.studies.runs import FAILED, FINISHED, UNFINISHED, Curve, FoundRun, RunsError, misfit
 
 STEP = "trainer/global_step"  # what Lightning's logger calls the optimizer step
 RESULTS = "results"  # of the summary: what metrics.json holds
@@ -38,18 +38,22 @@ def read_project(api: Any, project: str) -> tuple[list[FoundRun], list[str]]:
     for run in api.runs(project):
         config, summary = run.config, run.summary_metrics or {}
         results = summary.get(RESULTS) or {}
-        if "seed" not in config or "batch_size" not in config.get("data", {}):
+        data = config.get("data")
+        if not (isinstance(data, dict) and all(type(n) is int for n in (config.get("seed"), data.get("batch_size")))):
             unread.append(f"{run.url} is no run of train.py: its configuration has no seed or no data.batch_size.")
+            continue
+        if results and (wrong := misfit(results)):
+            unread.append(f"{run.url} has other `{RESULTS}` in its summary than train.py writes ({wrong}).")
             continue
         if run.state == "finished" and not results:
             unread.append(f"{run.url} is finished and has no `{RESULTS}` in its summary: it is of an older version.")
         runs.append(
             FoundRun(
                 name=run.id,
-                seed=int(config["seed"]),
+                seed=config["seed"],
                 status=FINISHED if results else STATES.get(run.state, UNFINISHED),
                 place=run.url,
-                batch_size=int(config["data"]["batch_size"]),
+                batch_size=data["batch_size"],
                 results=results,
                 history=partial(_curves, run),
             )

@@ -3,7 +3,7 @@
 import math
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 
 def constant(optimizer: Optimizer, total_steps: int) -> LambdaLR:
@@ -38,3 +38,15 @@ def warmup_cosine(
         return final_fraction + (1 - final_fraction) * (1 + math.cos(math.pi * done)) / 2
 
     return LambdaLR(optimizer, factor)
+
+
+def set_learning_rate(schedule: LRScheduler) -> None:
+    """Sets the learning rate that a schedule has for the coming step.
+
+    What a checkpoint restores is that of the schedule it was written with, which may have been shorter or longer.
+    Only schedules that are a function of the step know it, as those of this module do; others stay as they are.
+    """
+    if isinstance(schedule, LambdaLR):
+        groups, step = schedule.optimizer.param_groups, schedule.last_epoch
+        for group, base_lr, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group["lr"] = base_lr * factor(step)

@@ -27,6 +27,7 @@ from panns.training.metrics import TaggingMetrics
 from panns.training.parallel import FullyShardedStrategy, shard, synchronise_batch_norms
 from panns.training.resampling import resampler
 from panns.training.resuming import take_settings
+from panns.training.schedules import set_learning_rate
 
 FULL_SCALE = 32768.0  # of int16; the released code reads its int16 back with 32767, a difference of 3e-4 dB
 
@@ -149,8 +150,10 @@ class TaggingTask(pl.LightningModule):
             shard(self.model, strategy.device_mesh["data_parallel"])
 
     def on_train_start(self) -> None:
-        """Has the training loss logged once between two validations at least."""
+        """Has the first step made at the learning rate of this run, and the loss logged between two validations."""
         trainer = self.trainer
+        for config in trainer.lr_scheduler_configs:
+            set_learning_rate(config.scheduler)
         trainer.log_every_n_steps = min(trainer.log_every_n_steps, int(trainer.num_training_batches))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

@@ -229,6 +229,10 @@ def test_a_repair_that_was_killed_is_undone_and_done_again(moment, store, monkey
     if moment == "half":
         with pytest.raises(StoreError, match="panns verify --repair` goes on"):
             ClipStore.open(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{REPAIR}.is_writable", lambda folder: False)
+        with pytest.raises(StoreError, match="a repair was stopped halfway; make the folder writable"):
+            check(store)
     again = check(store)
     assert {path.name: path.read_bytes() for path in (store / "index").iterdir()} == index
     assert again.damaged == result.damaged

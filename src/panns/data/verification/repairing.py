@@ -16,6 +16,7 @@ from panns.data.store import ClipStore
 from panns.data.store_files import StoreError
 from panns.data.verification.checksums import CHECKSUMS, INDEX_CHANGED, index_checksums, read_checksums, write_checksums
 from panns.data.verification.result import Verification
+from panns.data.verification.writing import is_writable
 
 PENDING = ".repairing"  # names the folder with the former index while the index is exchanged
 KEPT = ("meta.json", QUARANTINE, CHECKSUMS)
@@ -56,10 +57,16 @@ def repair(result: Verification) -> tuple[Path, int]:
 
 
 def recover(root: Path) -> None:
-    """Undo a repair that was stopped while it exchanged the index: the store is as it was before."""
+    """Undo a repair that was stopped while it exchanged the index: the store is as it was before.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
     pending = root / PENDING
     if not pending.exists():
         return
+    if not is_writable(root):
+        raise StoreError(f"{root}: a repair was stopped halfway; make the folder writable and run the same again")
     aside = root / pending.read_text(encoding="utf-8")
     (root / "meta.json").unlink(missing_ok=True)
     shutil.rmtree(root / "index", ignore_errors=True)
