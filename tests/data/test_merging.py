@@ -190,7 +190,7 @@ def test_splits_packed_apart_make_one_store(source, tmp_path):
     assert content(tmp_path / "both") == content(tmp_path / "a") + content(tmp_path / "b")
     assert {path.split(b"/")[1] for path in store.path.tolist()} == {b"a", b"audio"}
     assert report.counts == merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both").counts
-    with pytest.raises(MergeError, match="both: holds a finished store made otherwise"):
+    with pytest.raises(MergeError, match=r"both: holds a finished store made otherwise \(stores differ\)"):
         merge([tmp_path / "b", tmp_path / "a"], tmp_path / "both")
     with pytest.raises(MergeError, match=r"16 clips are in two stores, as 01 in .*/a and in .*/a; take the doubled"):
         merge([tmp_path / "a", tmp_path / "b", tmp_path / "a"], tmp_path / "twice")

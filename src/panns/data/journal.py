@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from panns.data.clip_audio import Findings
 
+MAX_SHOWN = 300  # characters of two values in a message
+
 
 class JournalError(ValueError):
     """The folder holds an unfinished import that cannot be continued by this one."""
@@ -29,9 +31,13 @@ class Record(NamedTuple):
 
 
 def differences(was: dict, now: dict) -> str:
-    """What two plans differ in, for people."""
-    keys = [key for key in sorted({*was, *now}) if was.get(key) != now.get(key)]
-    return ", ".join(f"{key} was {was.get(key)!r}, is {now.get(key)!r}" for key in keys)
+    """What two plans differ in, for people; of values too long to read, their key alone."""
+    pairs = {key: (repr(was.get(key)), repr(now.get(key))) for key in sorted({*was, *now})}
+    return ", ".join(
+        f"{key} was {before}, is {after}" if len(before + after) <= MAX_SHOWN else f"{key} differ"
+        for key, (before, after) in pairs.items()
+        if before != after
+    )
 
 
 class Journal:

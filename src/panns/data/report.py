@@ -21,7 +21,7 @@ LEFT_OUT = {
     "needs_pack": "cannot be read where it lies: use `panns pack`",
     "needs_encoding": "no mono MP3 of the store's rate to copy: use --codec flac or pcm",
     "unlisted": "an audio file of no listed clip",
-    "empty_row": "a row without a name, of a file that was missing when the pack was made",
+    "empty_row": "a row without a name, of a file missing when the pack was made: its clip counts as missing too",
     "damaged_file": "a file of many clips that cannot be read, or not to its end: its clips are missing",
     "dropped": "taken out of a part by `panns verify --repair` before it was merged",
 }
