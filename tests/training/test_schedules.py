@@ -11,16 +11,20 @@ from hydra.utils import instantiate
 from panns.training.schedules import constant, set_learning_rate, warmup_cosine
 
 
+def rates_from_here(schedule, steps):
+    """The learning rates of the coming steps."""
+    seen = []
+    for _ in range(steps):
+        seen.append(schedule.optimizer.param_groups[0]["lr"])
+        schedule.optimizer.step()
+        schedule.step()
+    return seen
+
+
 def rates(schedule, total_steps, lr=0.1, beyond=0, **options):
     """-> the learning rate of each optimizer step."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = schedule(optimizer, total_steps, **options)
-    seen = []
-    for _ in range(total_steps + beyond):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return seen
+    return rates_from_here(schedule(optimizer, total_steps, **options), total_steps + beyond)
 
 
 def test_constant():
@@ -50,44 +54,31 @@ def test_short_runs_learn_too(total_steps):
     assert min(rates(warmup_cosine, total_steps)) > 0
 
 
+def resumed_after(steps, total_before, total):
+    """A cosine of `total` steps that takes over from one of another length -> its schedule."""
+    states = []
+    for length in (total_before, total):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        schedule = warmup_cosine(optimizer, length)
+        for owner, state in zip((optimizer, schedule), states, strict=False):
+            owner.load_state_dict(state)
+        for _ in range(0 if states else steps):
+            optimizer.step()
+            schedule.step()
+        states = [optimizer.state_dict(), schedule.state_dict()]
+    return schedule
+
+
 def test_resumed_run_goes_on():
-    whole = rates(warmup_cosine, 50)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler = warmup_cosine(optimizer, 50)
-    for _ in range(20):
-        optimizer.step()
-        scheduler.step()
-    states = optimizer.state_dict(), scheduler.state_dict()
-    again = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    resumed = warmup_cosine(again, 50)
-    again.load_state_dict(states[0])
-    resumed.load_state_dict(states[1])
-    assert again.param_groups[0]["lr"] == whole[20]
-    again.step()
-    resumed.step()
-    assert again.param_groups[0]["lr"] == whole[21]
+    assert rates_from_here(resumed_after(20, 50, 50), 10) == rates(warmup_cosine, 50)[20:30]
 
 
 def test_a_longer_run_goes_on_at_its_own_learning_rate():
     """The checkpoint was written at the end of a shorter schedule, at its last learning rate."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler = warmup_cosine(optimizer, 20)
-    for _ in range(20):
-        optimizer.step()
-        scheduler.step()
-    states = optimizer.state_dict(), scheduler.state_dict()
-    again = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    longer = warmup_cosine(again, 50)
-    again.load_state_dict(states[0])
-    longer.load_state_dict(states[1])
-    assert again.param_groups[0]["lr"] == 0.0
+    longer = resumed_after(20, 20, 50)
+    assert longer.optimizer.param_groups[0]["lr"] == 0.0
     set_learning_rate(longer)
-    seen = [again.param_groups[0]["lr"]]
-    for _ in range(5):
-        again.step()
-        longer.step()
-        seen.append(again.param_groups[0]["lr"])
-    assert seen == rates(warmup_cosine, 50)[20:26]
+    assert rates_from_here(longer, 10) == rates(warmup_cosine, 50)[20:30]
 
 
 @pytest.mark.parametrize("options", [{"warmup_fraction": 1.0}, {"warmup_fraction": -0.1}, {"final_fraction": 1.5}])
