@@ -12,7 +12,7 @@ from hydra.core.utils import JobStatus
 
 from hydra_plugins.panns_sweeps.processes import ProcessLauncher
 from hydra_plugins.panns_sweeps.ray import RayLauncher
-from panns.studies.launching import Slots
+from panns.studies.launching import Slots, check_launcher
 from panns.studies.processes import Command, Process, run_all
 
 DONE, FAILED, UNKNOWN = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.UNKNOWN
@@ -138,6 +138,15 @@ def test_gpus_are_dealt_out_and_cores_shared(monkeypatch, capsys):
     assert Slots.of(1, None).env(0)["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"
     with pytest.raises(SystemExit, match="3 jobs of 2 GPUs each need 6, and 4 are visible"):
         Slots.of(3, 2)
+
+
+def test_without_slurm_a_sweep_on_it_does_not_begin(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    slurm = type("SlurmLauncher", (), {})()  # as submitit's plugin calls it, which need not be installed
+    with pytest.raises(SystemExit, match=r"there is no SLURM here .*or leave hydra/launcher out"):
+        check_launcher(slurm)
+    (tmp_path / "srun").touch(mode=0o755)
+    check_launcher(slurm)
 
 
 @pytest.mark.parametrize("launcher", [ProcessLauncher, RayLauncher])

@@ -43,8 +43,10 @@ class StudySweeper(Sweeper):
         Raises:
             SystemExit: not every job is finished.
         """
+        from panns.studies.launching import check_launcher
         from panns.studies.sweep import Sweep, run_sweep
 
+        check_launcher(self.launcher)
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None

@@ -1,6 +1,7 @@
 """How a job of a sweep is run: its command line, and its share of the machine."""
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from panns.data.workers import num_cores
@@ -22,6 +24,15 @@ LOGS = ".jobs"  # below the folder of all runs
 
 class JobError(RuntimeError):
     """A job failed; the message is the end of what it said."""
+
+
+def check_launcher(launcher: Launcher | None) -> None:
+    """Ends the program with one line where jobs cannot be handed on, before a sweep begins."""
+    if type(launcher).__name__ == "SlurmLauncher" and shutil.which("srun") is None:
+        sys.exit(
+            "train.py: hydra/launcher=slurm: there is no SLURM here (no srun on the PATH). Start the sweep where jobs "
+            "are submitted, or leave hydra/launcher out to run it on this machine."
+        )
 
 
 @dataclass(frozen=True)
