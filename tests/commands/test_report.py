@@ -75,6 +75,11 @@ def test_runs_made_with_other_options_are_named_with_these(runs, tones, tmp_path
     line = f"{runs / 'a'} and 1 more: of no row, but for data.max_epochs 1 there, 2 here."
     assert line in capsys.readouterr().out
     assert line in (tmp_path / "report.md").read_text().replace("\\", "")
+    of_another = ["report", "data_size_demo", *given, "data.max_epochs=1", "--runs", str(runs), "--out", str(tmp_path)]
+    assert main([*of_another, "--resamples", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 24 runs are finished" in said  # 64 bins are all clips
+    assert "of no row" not in said  # 32 bins were never meant for it
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         gathered = gather(study, runs)
     if not any(row.runs for row in gathered):
         print(f"None of the {len(runs)} runs in {args.wandb or args.runs} is of {name}.", file=sys.stderr)
-    unread += near_misses(gathered, runs)
+    unread += near_misses(study, gathered, runs)
     outcome = conclude(study, gathered, args.resamples, lambda line: print(line, file=sys.stderr))
     if not outcome.finished and (out / REPORT).is_file():
         print(study.question, *opening(outcome), *unread, sep="\n")

@@ -112,16 +112,16 @@ def trained_apart(rows: Sequence[RowRuns]) -> list[str]:
     ]
 
 
-def near_misses(rows: Sequence[RowRuns], runs: Sequence[FoundRun]) -> list[str]:
+def near_misses(study: Study, rows: Sequence[RowRuns], runs: Sequence[FoundRun]) -> list[str]:
     """Runs of no row that would be of one but for a few settings: a line for all that differ in the same.
 
-    They were perhaps started with other options than the study was gathered with.
+    They were perhaps started with other options than the study was gathered with. Runs of other studies are not meant.
     """
     used = {run.place for row in rows for run in (*row.runs, *row.doubles)}
     wanted = [_seedless(science(row.cfg)) for row in rows]
     kinds: dict[str, list[str]] = {}
     for run in runs:
-        if run.place in used or not run.science:
+        if run.place in used or not run.science or run.question not in ("", study.question):
             continue
         found = min((different(_seedless(run.science), row) for row in wanted), key=len)
         if len(found) <= FEW:

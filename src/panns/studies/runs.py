@@ -49,6 +49,7 @@ class FoundRun:
         folder: Where it lies on disk; None for one that was read from W&B.
         error: Why it failed.
         science: What its name stands for; empty for one that was read from W&B.
+        question: Of the study that it was made for; empty where it was made for none.
     """
 
     name: str
@@ -62,6 +63,7 @@ class FoundRun:
     folder: Path | None = None
     error: str = ""
     science: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    question: str = ""
 
     @property
     def role(self) -> str:
@@ -122,6 +124,7 @@ def read_run(folder: Path) -> FoundRun:
         folder=folder,
         error=error,
         science=science(cfg),
+        question=str(OmegaConf.select(cfg, "study.question") or ""),
     )
 
 

@@ -24,7 +24,7 @@ class Source:
         command: That makes it again.
         out: Its folder.
         resamples: Of the clips.
-        unread: What is wrong with runs that could not be read.
+        unread: Why runs that look as if they belonged here are left aside: they cannot be read, or are of no row.
     """
 
     command: str
@@ -44,7 +44,7 @@ def missing(outcome: Outcome, source: Source) -> Section | None:
             again = _code(command(outcome.study, row.row_runs.row, run.seed))
             rows.append([row.label, str(run.seed), run.status, _step(run), _linked(run, source.out), again])
     if not rows:
-        return Section("Runs that cannot be read", text=source.unread)
+        return Section("Runs left aside", text=source.unread)
     head = ("row", "seed", "state", "at step", "run", "command")
     failed = [
         f"{row.label}, seed {run.seed}: {run.error}"
