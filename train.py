@@ -3,6 +3,11 @@
 Everything is chosen in conf/; `python train.py --help` lists the choices.
 """
 
+if __name__ == "__main__":
+    from panns.starting import starting
+
+    starting()  # before all else
+
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,9 +72,11 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
     )
     task.check_objective(cfg.objective)
+    task.check_labels(len(data.train_rows), int(data.train_class_counts.sum()))
     loggers = list(instantiate(cfg.get("logger") or {}).values())
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
         callbacks = made_callbacks(instantiate(cfg.callbacks))
+        task.check_callbacks(callbacks)
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         start, resumed, changed = None, run.checkpoint(), {}
         if resumed is not None:

@@ -18,6 +18,10 @@ def rows(path):
     return np.array([[int(row) for row in line.split()] for line in path.read_text().splitlines()])
 
 
+def drawn_classes(folder):
+    return (folder / "run" / "drawn_classes.csv").read_text()
+
+
 class Trained:
     """A finished run of the small network."""
 
@@ -66,6 +70,7 @@ def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path
         assert many.results[name] == pytest.approx(one.results[name], abs=1e-6)
     assert many.results["fingerprint"] == one.results["fingerprint"]
     assert many.losses() == pytest.approx(one.losses(), rel=1e-4)
+    assert drawn_classes(tmp_path / "many") == drawn_classes(one.folder)
 
 
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
@@ -88,6 +93,7 @@ def test_a_killed_rank_stops_all_and_a_restart_goes_on(one, tones, tmp_path, ran
     again = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")["state_dict"]
     for name, weight in one.checkpoint["state_dict"].items():
         torch.testing.assert_close(again[name], weight, rtol=1e-5, atol=1e-5, msg=name)
+    assert drawn_classes(tmp_path) == drawn_classes(one.folder)
 
 
 def test_whole_graphs_and_synchronised_batch_norms_are_refused_together(tones, tmp_path):

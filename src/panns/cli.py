@@ -25,6 +25,7 @@ COMMANDS = {  # name: (module, one line of help)
     "report": ("panns.commands.report", "gather the runs of a study: tables, pictures, the paper beside them"),
 }
 
+GOES_ON = {"demo", "pack", "index", "merge", "submit", "verify", "download"}  # these keep what they have done
 UNREAD = 128 + signal.SIGPIPE  # the exit code of a program that nobody reads on
 
 
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return UNREAD
         raise
     except KeyboardInterrupt:
-        print(f"panns {chosen}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        goes_on = "; the same command goes on where it stopped" if chosen in GOES_ON else ""
+        print(f"panns {chosen}: interrupted{goes_on}", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:  # what this package raises for mistakes in input, and what the disk says
         if os.environ.get("PANNS_TRACEBACK"):

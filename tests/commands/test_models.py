@@ -26,6 +26,7 @@ def test_mistakes_are_told_before_anything_is_measured(tmp_path, capsys):
     for wrong, says in (
         (["cnn14", "cnn15"], "No model 'cnn15'"),
         (["--markdown", str(tmp_path / "a.md")], "a.md has no place for the table"),
+        (["--markdown", str(tmp_path / "b.md")], "b.md: there is no such file; make it with <!-- model-table -->"),
         (["--picture", str(tmp_path / "a.doc")], "a.doc: a picture ends in one of "),
         (["--picture", str(tmp_path / "none" / "a.png")], f"there is no folder {tmp_path / 'none'}"),
     ):

@@ -286,6 +286,8 @@ def test_folder_with_other_files_and_bad_settings_are_refused(noisy, tmp_path):
         )
     with pytest.raises(PackError, match="must be above 0"):
         make(pack, noisy, tmp_path / "out", clip_seconds=0)
+    with pytest.raises(PackError, match=r"clip length 1e\+09 s at \d+ Hz: a clip has 2,147,483,647 samples at most"):
+        make(pack, noisy, tmp_path / "out", clip_seconds=1e9)
     assert not (tmp_path / "out").exists()
 
 

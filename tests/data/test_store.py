@@ -201,6 +201,11 @@ def test_damaged_meta_and_index(copy):
     (copy / "meta.json").write_text(json.dumps(changed))
     assert ClipStore.open(copy).single_label != meta["single_label"]
     (copy / "meta.json").write_text(json.dumps(meta))
+    sizes = np.load(copy / "index" / "file_bytes.npy")
+    np.save(copy / "index" / "file_bytes.npy", sizes + 1)  # as that of another store would have
+    with pytest.raises(StoreError, match=r"index is damaged \(meta\.json was not written with this index/file_bytes"):
+        ClipStore.open(copy)
+    np.save(copy / "index" / "file_bytes.npy", sizes)
     np.save(copy / "index" / "offset.npy", np.zeros(3, dtype=np.int64))
     with pytest.raises(StoreError, match=r"index is damaged .*offset has 3 rows, not 4.*make it anew"):
         ClipStore.open(copy)

@@ -5,7 +5,7 @@ import torch
 from panns.models import AudioTagger
 from panns.zoo import create_model
 
-# The same networks, narrower: one or two overrides each, by the class of the backbone.
+# The same networks, narrower: one or two overrides each, by the class of the backbone. Others stay as they are.
 NARROW = {
     "cnn6": {"backbone.base_channels": 8},
     "cnn10": {"backbone.base_channels": 8},
@@ -22,7 +22,7 @@ NARROW = {
 def narrow(name: str, **overrides) -> AudioTagger:
     """The preset with few channels and 10 classes, its batch norms made to do something."""
     torch.manual_seed(0)
-    small = next(changes for start, changes in NARROW.items() if name.startswith(start))
+    small = next((changes for start, changes in NARROW.items() if name.startswith(start)), {})
     model = create_model(name, **{"num_classes": 10, **small, **overrides})
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):

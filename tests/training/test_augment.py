@@ -106,3 +106,13 @@ def test_an_odd_batch_cannot_be_paired():
 def test_wrong_settings_are_refused(bad):
     with pytest.raises(ValueError, match=r"augmentation\.mixup"):
         Mixup(**bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"time_width": -1}, {"time_stripes": -1}, {"freq_stripes": -2}, {"freq_fraction": 2.0}, {"freq_fraction": -0.5}],
+)
+def test_stripes_that_cannot_be_are_refused(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=rf"augmentation\.spec_augment\.{name}="):
+        SpecAugment(**bad)

@@ -43,6 +43,7 @@ class StudySweeper(Sweeper):
         Raises:
             SystemExit: not every job is finished.
         """
+        from panns.starting import INTERRUPTED, LINE, started
         from panns.studies.launching import check_launcher
         from panns.studies.sweep import Sweep, run_sweep
 
@@ -52,10 +53,15 @@ class StudySweeper(Sweeper):
         assert self.hydra_context is not None
         HydraConfig.instance().set_config(self.config)  # for what the name of the sweep refers to
         given = [*(f"{key}={values}" for key, values in self.params.items()), *arguments]
-        if self.config.get("hparams_search"):
-            return self._search(given)
-        sweep = Sweep.of(self.config, given, self.hydra_context.config_loader)
-        return run_sweep(sweep, self.launcher, self.max_batch_size)
+        started()
+        try:
+            if self.config.get("hparams_search"):
+                return self._search(given)
+            sweep = Sweep.of(self.config, given, self.hydra_context.config_loader)
+            return run_sweep(sweep, self.launcher, self.max_batch_size)
+        except KeyboardInterrupt:
+            print(f"{LINE}; the same command goes on from what is saved", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     def _search(self, given: Sequence[str]) -> Any:
         """Lets Optuna choose among what is swept, as many runs at a time as the launcher takes."""

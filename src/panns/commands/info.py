@@ -37,12 +37,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"kept here    {here.num_clips:,} clips, {here.num_bytes / 2**20:,.1f} MiB, in {store.root}")
     if quarantine := read_quarantine(store.root):
         print(f"quarantine   {len(quarantine):,} clips, left out by every run")
-    for repaired in store.meta.get("repairs", []):
+    repairs = store.meta.get("repairs", [])
+    dropped = sum(repaired["dropped"] for repaired in repairs if "/" not in repaired["before"])  # others were counted
+    for repaired in repairs:
         print(f"repaired     {repaired['dropped']:,} clips dropped, named in {store.root / repaired['before']}")
     for split in store.splits:
         print(f"  {split}: {_counts(store, store.rows([split]))}")
     print(f"made by      panns {store.meta['plan']['command']}, version {store.meta['created']['version']}")
-    print_counts(store.meta["counts"] | {"unchecked": num_unread(store.root, store.crc32)})
+    now = {"packed": len(store), "unchecked": num_unread(store.root, store.crc32)}
+    print_counts(store.meta["counts"] | now | {"dropped": dropped + store.meta["counts"].get("dropped", 0)})
     return 0
 
 

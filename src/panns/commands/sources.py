@@ -66,7 +66,7 @@ def without_clips(store: ClipStore) -> str:
 def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder of the store")
     parser.add_argument("--name", help="name of the store")
-    parser.add_argument("--sample-rate", type=whole(1), default=32000, metavar="HZ", help="default: %(default)s")
+    parser.add_argument("--sample-rate", type=whole(1000), default=32000, metavar="HZ", help="default: %(default)s")
     parser.add_argument("--clip-seconds", type=seconds, metavar="S", help="default: 10; esc50: 5")
     parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes; default: all cores")
     parser.add_argument("--part", metavar="K/N", help="this part of the clips alone; `panns merge STORE` joins them")

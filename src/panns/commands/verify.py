@@ -64,13 +64,14 @@ def _verify(args: argparse.Namespace, root: Path, out: Path) -> int:
         out=out,
         jobs=args.jobs,
     )
-    write_report(result, out)
+    repairing = args.repair and not result.is_whole
+    write_report(result, out, repairing)
     console = Console(width=WIDTH, soft_wrap=True)
-    print_report(result, console)
+    print_report(result, console, repairing)
     console.print(f"report: {out}/report.txt, findings.csv, classes.csv, class_coverage.png", highlight=False)
     if result.is_whole:
         return 0
-    if args.repair:
+    if repairing:
         aside, dropped = repair(result)
         console.print(
             f"repaired: {dropped:,} clips dropped, {len(result.store) - dropped:,} kept; the former index and "

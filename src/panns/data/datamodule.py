@@ -103,6 +103,10 @@ class AudioSetDataModule(pl.LightningDataModule):
         self.num_workers, self.transform = num_workers, transform
         self.max_damaged_clips = max_damaged_clips
         self._check_sizes(clip_seconds, num_threads)
+        if transform is not None and not callable(transform):
+            raise ValueError(f"data.transform={transform}: give a function as a _target_ with _partial_: true.")
+        if cache_gb is not None and cache_gb < 0:
+            raise ValueError(f"data.cache_gb={cache_gb}: 0 keeps no clips, null takes all of the disk but 5 %.")
         if is_url(store):
             given = ClipStore.open(store, cache=cache, cache_gb=cache_gb)
         else:

@@ -20,6 +20,7 @@ from panns.data.report import ImportReport
 from panns.data.shards import ShardWriter
 
 MAX_SPLITS, MAX_CLASSES = 256, 65536  # what the columns of the index can number
+MAX_SAMPLES = 2**31 - 1  # of a clip, as the index counts them
 PACK_CODECS = {"flac": "flac", "pcm": "s16le", "mp3": "mp3"}
 CHECKS = {"all": 1, "sample": 100}  # of bare samples in place one clip in so many is read
 
@@ -92,6 +93,11 @@ def _form(source: Source, sample_rate: int, clip_seconds: float | None, codec: i
     seconds = source.clip_seconds if clip_seconds is None else clip_seconds
     if sample_rate < 1 or round(seconds * sample_rate) < 1:
         raise PackError(f"sample rate {sample_rate} Hz and clip length {seconds} s must be above 0")
+    if seconds * sample_rate > MAX_SAMPLES:
+        raise PackError(
+            f"clip length {seconds:g} s at {sample_rate} Hz: a clip has {MAX_SAMPLES:,} samples at most; give start "
+            "and end of each clip, or a shorter --clip-seconds"
+        )
     return ClipForm(sample_rate, round(seconds * sample_rate), codec)
 
 
@@ -99,7 +105,7 @@ def _plan(command: str, source: Source, form: ClipForm) -> dict:
     """What decides the bytes of the store: a journal or a store of another plan is not continued."""
     for path in source.lists:
         if not path.is_file():
-            raise PackError(f"{path}: no such file; check the path")
+            raise PackError(f"{path}: {'a folder, no file' if path.is_dir() else 'no such file'}; check the path")
     if len(source.splits) > MAX_SPLITS or len(source.classes) > MAX_CLASSES:
         raise PackError(
             f"{source.lists[0]}: {len(source.splits)} splits and {len(source.classes)} classes, where a store has at "

@@ -23,7 +23,7 @@ LEFT_OUT = {
     "unlisted": "an audio file of no listed clip",
     "empty_row": "a row without a name, of a file missing when the pack was made: its clip counts as missing too",
     "damaged_file": "a file of many clips that cannot be read, or not to its end: its clips are missing",
-    "dropped": "taken out of a part by `panns verify --repair` before it was merged",
+    "dropped": "taken out by `panns verify --repair`, which keeps a list of them",
 }
 KEPT = {
     "short": "shorter than a clip: stored at its true length, the reader adds zeros",

@@ -107,8 +107,9 @@ class ClipStore:
 
             store: ClipStore = RemoteClipStore.open_url(str(root), cache, cache_gb)
         else:
-            store = cls._open_folder(Path(root))
+            store = cls._load(Path(root))
             store._check_index()
+            store._check_files()
             check_rate(store, np.arange(len(store)))
             store._open_file.cache_clear()  # a file is checked again when it is opened to train on
         store._check_expected(sample_rate, num_classes)
@@ -124,9 +125,7 @@ class ClipStore:
     @classmethod
     def _open_folder(cls, root: Path) -> "ClipStore":
         store = cls._load(root)
-        for file in range(0, len(store.path), max(1, len(store.path) // MAX_FILES_CHECKED)):
-            check_file(root, store.path[file], int(store.file_bytes[file]))
-        store._first_crc32 = map_crc32(root, len(store))
+        store._check_files()
         return store
 
     @classmethod
@@ -136,6 +135,12 @@ class ClipStore:
             return cls(root, meta, load_columns(root))
         except (OSError, ValueError, EOFError) as error:
             raise _damaged_index(root, str(error)) from error
+
+    def _check_files(self) -> None:
+        """Refuse files that are not those that were indexed, and look what was read of them since."""
+        for file in range(0, len(self.path), max(1, len(self.path) // MAX_FILES_CHECKED)):
+            check_file(self.root, self.path[file], int(self.file_bytes[file]))
+        self._first_crc32 = map_crc32(self.root, len(self))
 
     def _check_index(self) -> None:
         """Refuse an index that is not the one meta.json names the classes of: it would train under wrong names."""

@@ -89,6 +89,8 @@ def write_between_markers(text: str, path: Path) -> None:
 
 def around_markers(path: Path) -> tuple[str, str]:
     """-> what stands in front of START and behind END; raises as `write_between_markers`."""
+    if not path.is_file():
+        raise ModelTableError(f"{path}: there is no such file; make it with {START} and {END} where the table goes.")
     before, start, rest = path.read_text().partition(START)
     _, end, after = rest.partition(END)
     if not start or not end or START in rest or END in after:

@@ -90,6 +90,9 @@ def facts(
     for role, splits in data.roles.splits.items():
         if role in fingerprint:
             rows.append((role, _data_line(splits, fingerprint[role], store.num_classes)))
+    if data.clip_samples > store.clip_samples:
+        own = f"{store.clip_samples / store.sample_rate:g} s"
+        rows.append(("padded", f"clips of {own} with zeros to {data.clip_seconds:g} s (data.clip_seconds)"))
     if left_out := _left_out(data):
         rows.append(("left out", left_out))
     if data.propagate_labels:

@@ -59,6 +59,15 @@ class SpecAugment:
     freq_stripes: int = 2
     freq_fraction: float = 0.125
 
+    def __post_init__(self) -> None:
+        for name in ("time_stripes", "time_width", "freq_stripes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"augmentation.spec_augment.{name}={getattr(self, name)}: 0 or more is wanted.")
+        if not 0 <= self.freq_fraction <= 1:
+            raise ValueError(
+                f"augmentation.spec_augment.freq_fraction={self.freq_fraction}: a share of the mel bins is from 0 to 1."
+            )
+
 
 class Augmentation:
     """What happens to training clips on the device.

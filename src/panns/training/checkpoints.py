@@ -71,6 +71,8 @@ class SaveLast(Checkpoint):
     """
 
     def __init__(self, folder: str | Path, every_n_steps: int = 1000) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"callbacks.last.every_n_steps={every_n_steps}: 1 or more is wanted.")
         self.path, self.every_n_steps = Path(folder) / LAST, every_n_steps
         self._signum, self._stopping = 0, False
         self._saved_step = 0

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from panns.starting import INTERRUPTED, LINE, started
 from panns.training.exit_codes import BUSY
 from panns.training.run import RunBusyError
 
@@ -29,8 +30,15 @@ def told_plainly() -> Iterator[None]:
 
     In a sweep the error is passed on, so that the other jobs still run.
     """
+    started()
     try:
         yield
+    except KeyboardInterrupt:
+        if os.environ.get("PANNS_TRACEBACK"):
+            raise
+        if rank_zero_only.rank == 0:
+            print(f"{LINE}; the same command goes on from what is saved", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Pruned as ended:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise
@@ -66,7 +74,8 @@ def _cannot_be_made(error: BaseException, cause: BaseException) -> str:
     """What to say where a part of the configuration is not taken by the class it is meant for, which may be foreign."""
     key = str(error).rpartition("full_key: ")[2]
     given = [word for word in HydraConfig.get().overrides.task if word.lstrip("+~").startswith(key.partition(".")[0])]
+    why = " ".join(str(cause).split()).rstrip(".")
     return (
-        f"{key} cannot be made: {' '.join(str(cause).split())}. Given were {' '.join(given) or 'the defaults'}; "
+        f"{key} cannot be made: {why}. Given were {' '.join(given) or 'the defaults'}; "
         "PANNS_TRACEBACK=1 shows where it fails."
     )

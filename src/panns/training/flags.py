@@ -12,6 +12,12 @@ def is_multirun(arguments: Sequence[str]) -> bool:
     return bool(_flags(arguments).multirun)
 
 
+def given_overrides(arguments: Sequence[str]) -> list[str]:
+    """The words that are no flags and no values of flags."""
+    flags, rest = _parsed(arguments)
+    return [*flags.overrides, *(word for word in rest if not word.startswith("-"))]
+
+
 def end_where_nobody_reads(arguments: Sequence[str]) -> None:
     """Lets `train.py --help | head` end in silence, as other programs do. A run does not: sockets may break in it."""
     flags = _flags(arguments)
@@ -20,5 +26,9 @@ def end_where_nobody_reads(arguments: Sequence[str]) -> None:
 
 
 def _flags(arguments: Sequence[str]) -> argparse.Namespace:
+    return _parsed(arguments)[0]
+
+
+def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     known = [word for word in arguments if word != "--version"]  # at which the parser prints and exits
-    return get_args_parser().parse_known_args(known)[0]
+    return get_args_parser().parse_known_args(known)

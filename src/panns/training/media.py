@@ -64,13 +64,12 @@ def _examples(folder: Path, task: TaggingTask, data: AudioSetDataModule) -> list
         waveform = torch.from_numpy(clip)[None].float() / FULL_SCALE
         probabilities = task.probabilities(task.model(task.resample(waveform.to(task.device))).clip_logits)[0].cpu()
         name = store.id[row].decode()
-        picture = folder / f"{file_stem(name, int(row))}.png"
-        pictures.log_mel(
-            frontend.log_mel(waveform)[0].T.numpy(), picture, frontend.hop_length / store.sample_rate, band_hz, name
-        )
         top = probabilities.topk(min(TOP, len(probabilities)))
         predicted = ", ".join(f"{task.classes[k]} {p:.2f}" for p, k in zip(*top, strict=True))
         labels = ", ".join(task.classes[k] for k in store.labels(int(row)))
+        picture, hop_seconds = folder / f"{file_stem(name, int(row))}.png", frontend.hop_length / store.sample_rate
+        title = f"{name}\nlabels: {labels}\npredicted: {predicted}"
+        pictures.log_mel(frontend.log_mel(waveform)[0].T.numpy(), picture, hop_seconds, band_hz, title)
         lines.append(
             [name, wandb.Audio(clip, sample_rate=store.sample_rate), wandb.Image(str(picture)), predicted, labels]
         )

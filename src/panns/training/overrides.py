@@ -15,8 +15,10 @@ from omegaconf import OmegaConf, open_dict
 
 from panns.config_keys import unknown_key, wrong_kind
 from panns.names import did_you_mean
+from panns.training.flags import given_overrides
 
 MODE = "hydra.mode"
+NEEDED = ("model", "data", "sampler", "augmentation", "optimizer", "scheduler", "callbacks", "trainer")
 DECIDED = {"model.num_classes": "the data set's class list decides it; leave it out"}  # keys for those without data
 
 
@@ -32,7 +34,9 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         single_run: no flag asks for several runs: an override of several values is refused too, unless a choice, such
             as that of a study, makes it several runs.
     """
-    words = [word for word in arguments if not word.startswith("-") and "=" in word]
+    words = [word for word in given_overrides(arguments) if word.startswith("~") or "=" in word]
+    if bare := [word for word in given_overrides(arguments) if word not in words]:
+        sys.exit(f"{bare[0]}: a key and no value: write {bare[0]}=VALUE.")
     try:
         overrides = [OverridesParser.create().parse_override(word) for word in words]
     except HydraException:
@@ -52,6 +56,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
         with open_dict(cfg):
             del cfg["hydra"]
+        _exit_at_first(_left_away(o, loader) for o in overrides if o.type == OverrideType.DEL)
+        _exit_at_first(_no_name(str(value)) for o in overrides if o.key_or_group == "name" for value in _values(o))
         keys = [o for o in overrides if o not in choices and o.type != OverrideType.DEL and _root(o) != "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in keys if o.type == OverrideType.CHANGE)
         _exit_at_first(_added_for_nothing(cfg, o) for o in keys if o.type in (OverrideType.ADD, OverrideType.FORCE_ADD))
@@ -83,6 +89,18 @@ def _added_for_nothing(cfg: Any, override: Override) -> str | None:
         return None
     hint = did_you_mean(root, [str(key) for key in cfg])
     return f"{override.input_line}: nothing reads a key {root!r}.{hint} New keys go within the parts, as +trainer.KEY."
+
+
+def _left_away(override: Override, loader: ConfigLoader) -> str | None:
+    """-> what to say about a group that is left away and that no run can do without; None if all is well."""
+    if (group := _group(override)) not in NEEDED:
+        return None
+    return f"~{group}: no run can do without it; choose {group}=NAME: {', '.join(loader.get_group_options(group))}."
+
+
+def _no_name(name: str) -> str | None:
+    """-> what to say about a name that cannot be the beginning of a folder's; None if it can."""
+    return f"name={name}: a folder is named so: letters, digits, - and _." if not name or "/" in name else None
 
 
 def _exit_at_first(messages: Any) -> None:

@@ -154,11 +154,11 @@ def log_mel(
         path: the picture.
         hop_seconds: from one frame to the next.
         band_hz: (F,) centres of the bands; without them the bands are numbered.
-        title: above the picture, such as the clip's id.
+        title: above the picture, such as the clip's id and what is heard in it; lines that are too long are cut.
     """
     logmel = np.asarray(logmel)
     num_frames, num_bins = logmel.shape
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(7.2, 2.6 + 0.2 * max(len(title.splitlines()), 1)), layout="constrained")
     ax = figure.subplots()
     extent = (0.0, num_frames * hop_seconds, -0.5, num_bins - 0.5)
     image = ax.imshow(
@@ -177,7 +177,8 @@ def log_mel(
         marks, places = _spread(np.asarray(band_hz), MARKS_HZ, num_bins / MOST_MARKS)
         ax.set_yticks(places, [f"{hz / 1000:g}" for hz in marks])
         ax.set_ylabel("frequency (kHz)")
-    ax.set_title(short(title, 80), fontsize="medium", loc="left", parse_math=False)
+    lines = "\n".join(short(line, 80) for line in title.splitlines())
+    ax.set_title(lines, fontsize="medium", loc="left", parse_math=False)
     save(figure, path)
 
 

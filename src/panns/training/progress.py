@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
 from panns.data.batches import Batch
@@ -70,25 +71,49 @@ class Throughput(Callback):
 
 
 class DrawnClasses(Callback):
-    """Counts how often each class was really drawn by this process, for the pictures and for `drawn_classes.csv`."""
+    """Counts how often each class was really drawn, for the pictures and for `drawn_classes.csv`.
+
+    Attributes:
+        counts: (K,) by all devices, once the training has ended; None where nothing was drawn.
+    """
 
     def __init__(self) -> None:
         self.counts: np.ndarray | None = None
+        self._before: np.ndarray | None = None  # of all devices, up to the checkpoint that is gone on from
+        self._own: np.ndarray | None = None  # of this device since
+        self._trainer: pl.Trainer | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Knows now with whom it counts."""
+        self._trainer = trainer
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Adds the labels of the batch's clips."""
         drawn = trainer.datamodule.store.class_counts(batch.row.numpy())
-        self.counts = drawn if self.counts is None else self.counts + drawn
+        self._own = drawn if self._own is None else self._own + drawn
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Adds up what the devices have."""
+        self.counts = self._total()
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts so far, for the checkpoint."""
-        return {"counts": None if self.counts is None else self.counts.tolist()}
+        """Counts so far of all devices, for the checkpoint, which all of them make together."""
+        total = self._total()
+        return {"counts": None if total is None else total.tolist()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on counting."""
-        self.counts = None if state["counts"] is None else np.array(state["counts"])
+        self.counts = self._before = None if state["counts"] is None else np.array(state["counts"])
+
+    def _total(self) -> np.ndarray | None:
+        if self._own is None or self._trainer is None:
+            return self._before
+        strategy = self._trainer.strategy
+        own = torch.as_tensor(self._own, device=strategy.root_device)
+        drawn = strategy.reduce(own, reduce_op="sum").cpu().numpy()
+        return drawn if self._before is None else self._before + drawn
 
 
 class Bar(TQDMProgressBar):

@@ -9,6 +9,7 @@ KAISER_BEST = {  # torchaudio's documented equivalent of librosa's "kaiser_best"
     "rolloff": 0.9475937167399596,
     "beta": 14.769656459379492,
 }
+METHODS = ("sinc", "decimate")
 
 
 def resampler(source: int, target: int, method: str) -> nn.Module:
@@ -18,6 +19,8 @@ def resampler(source: int, target: int, method: str) -> nn.Module:
         ValueError: the clips' rate is below the model's (nothing is upsampled in silence), or no multiple of it for
             "decimate".
     """
+    if method not in METHODS:
+        raise ValueError(f"task.resample={method!r}: choose {' or '.join(map(repr, METHODS))}.")
     if source == target:
         return nn.Identity()
     if source < target:
@@ -27,10 +30,8 @@ def resampler(source: int, target: int, method: str) -> nn.Module:
         )
     if method == "sinc":
         return torchaudio.transforms.Resample(source, target, **KAISER_BEST)
-    if method != "decimate" or source % target:
-        raise ValueError(
-            f"task.resample={method!r} from {source} to {target} Hz: choose 'sinc', or 'decimate' between multiples."
-        )
+    if source % target:
+        raise ValueError(f"task.resample={method!r} from {source} to {target} Hz, no multiple: choose 'sinc'.")
     return Decimate(source // target)
 
 

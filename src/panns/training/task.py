@@ -116,10 +116,35 @@ class TaggingTask(pl.LightningModule):
         Raises:
             ValueError: it will not.
         """
-        goals = [f"val/{name}" for name in self.metrics.goals]
-        if objective not in goals:
-            hint = did_you_mean(objective, goals)
-            raise ValueError(f"objective={objective}: there is no such score.{hint} Choices: {', '.join(goals)}.")
+        self._check_score("objective", objective, [f"val/{name}" for name in self.metrics.goals])
+
+    def check_labels(self, clips: int, labels: int) -> None:
+        """Before training, that each clip has one class where the loss takes one alone.
+
+        Raises:
+            ValueError: there are fewer or more labels than clips.
+        """
+        if self.model.exclusive and labels != clips:
+            raise ValueError(
+                f"task.loss=cross_entropy is for clips of exactly one class, and {clips:,} training clips have "
+                f"{labels:,} labels: take task.loss=bce."
+            )
+
+    def check_callbacks(self, callbacks: Sequence[pl.Callback]) -> None:
+        """Before training, that validation will have the scores that callbacks follow.
+
+        Raises:
+            ValueError: it will not.
+        """
+        scores = ["val/loss", *(f"val/{name}" for name in self.metrics.goals)]
+        for callback in callbacks:
+            if str(monitor := getattr(callback, "monitor", None)).startswith("val/"):
+                self._check_score(f"monitor of {type(callback).__name__}", str(monitor), scores)
+
+    def _check_score(self, key: str, name: str, choices: Sequence[str]) -> None:
+        if name not in choices:
+            hint = did_you_mean(name, choices)
+            raise ValueError(f"{key}={name}: there is no such score.{hint} Choices: {', '.join(choices)}.")
 
     def forward(self, waveform: Tensor) -> TaggingOutput:
         """(B, L) float at the model's rate -> TaggingOutput."""
@@ -247,7 +272,9 @@ class TaggingTask(pl.LightningModule):
         """
         try:
             optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
-        except (ValueError, TypeError, IndexError) as error:  # of betas=[0.8], torch takes the second
+        except IndexError as error:  # of betas=[0.8], torch takes the second
+            raise ValueError("optimizer: a list has too few values (betas has two).") from error
+        except (ValueError, TypeError) as error:
             raise ValueError(f"optimizer: {str(error).splitlines()[0]}. See its settings in conf/optimizer.") from error
         for group in optimizer.param_groups if self.lr_batch_size else ():
             group["lr"] *= self.trainer.datamodule.batch_size / self.lr_batch_size

@@ -22,6 +22,7 @@ NOISE = (  # said by Lightning about what is meant so here, or about its own ins
     r".*your dataloader is not resumable",  # its position lies in the state of the datamodule
     r"It is recommended to use `self.log\('(val/|test/|step').*sync_dist=True",  # scores are those of all ranks already
 )
+AT_LEAST = {"accumulate_grad_batches": 1, "log_every_n_steps": 1, "gradient_clip_val": 0}
 
 
 def seed_everything(seed: int) -> None:
@@ -61,16 +62,19 @@ def build_trainer(
             which of its algorithms are fastest for the shapes of this run.
 
     Raises:
-        ValueError: there is no GPU where one is asked for; there is no end to the training; `num_nodes` is None: it is
-            not known on how many machines to run.
+        ValueError: a number is out of range; there is no GPU where one is asked for; there is no end to the training;
+            `num_nodes` is None: it is not known on how many machines to run.
     """
     if options.get("num_nodes", 1) is None:
         raise ValueError("trainer.num_nodes is not known outside of SLURM: give the number of machines, as 2.")
     if accelerator in ("gpu", "cuda") and not _gpu_there(accelerator):
         raise ValueError(
             f"trainer.accelerator={accelerator}: PyTorch sees no GPU here; take trainer=cpu, or trainer=auto for a GPU "
-            "where there is one."
+            "where there is one. trainer.accelerator=cpu leaves the rest as it is: devices are processes then."
         )
+    for name, least in AT_LEAST.items():
+        if (value := options.get(name)) is not None and value < least:
+            raise ValueError(f"trainer.{name}={value}: {least} or more is wanted.")
     if (options.get("max_epochs") or 0) < 0 and options.get("max_steps", -1) < 0:
         raise ValueError("data.max_epochs is below 0: training would not end; give a number, or trainer.max_steps.")
     options.setdefault("benchmark", not options.get("deterministic"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -263,8 +264,13 @@ def test_command(store, capsys):
     said = capsys.readouterr().out
     assert "repaired: " in said
     assert "dropped.csv are in" in said
+    assert "in quarantine" not in said  # what was damaged is dropped: no list of it stays
+    assert not (store / "quarantine.csv").exists()
     assert main(["verify", str(store), "--repair", "--jobs", "1", "--all"]) == 0
     assert "no damage" in capsys.readouterr().out
     assert main(["info", str(store)]) == 0
-    assert "clips dropped, named in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "clips dropped, named in" in said
+    left = len(ClipStore.open(store))
+    assert re.search(rf"packed +{left} .*dropped +{36 - left} ", said, re.DOTALL)
     assert json.loads((store / "meta.json").read_text())["counts"]["packed"] == 36

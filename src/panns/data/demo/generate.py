@@ -11,10 +11,8 @@ import base64
 import hashlib
 import json
 import logging
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -29,7 +27,8 @@ from panns.data.demo.parameters import Draw
 from panns.data.demo.plan import eval_shares, plan, train_shares
 from panns.data.demo.synthesis import SAMPLE_RATE
 from panns.data.labels import Segment, audioset_classes, write_segments
-from panns.data.workers import num_cores
+from panns.data.progress import track
+from panns.data.workers import num_cores, ordered_map
 
 VERSION = 2  # of the sounds: counted up when they change, so that sets made before are not taken for new ones
 NUM_TRAIN = 1500
@@ -113,11 +112,8 @@ def _write_set(folder: Path, settings: dict[str, int], jobs: int) -> None:
     clips = [clip for split in SPLITS for clip in _planned(split, settings["seed"], settings[f"num_{split}"])]
     for split in SPLITS:
         (folder / "audio" / split).mkdir(parents=True)
-    if jobs == 1:
-        events = [_write_clip(folder, clip) for clip in clips]
-    else:  # spawned, not forked: the caller may hold threads
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            events = list(pool.map(_write_clip, repeat(folder), clips, chunksize=8))
+    made = ordered_map(partial(_write_clip, folder), clips, jobs)
+    events = list(track(made, len(clips), 0, "demo set"))
     for split in SPLITS:
         _write_labels(folder, split, [(c, e) for c, e in zip(clips, events, strict=True) if c.split == split])
     classes = [f'{number},{mid},"{name}"\n' for number, (mid, name) in enumerate(audioset_classes())]

@@ -18,11 +18,17 @@ from panns.data.verification.result import Verification
 WIDTH = 140
 
 
-def write_report(result: Verification, out: Path) -> None:
-    """Write report.txt, findings.csv, classes.csv and class_coverage.png into a folder."""
+def write_report(result: Verification, out: Path, repairing: bool = False) -> None:
+    """Write report.txt, findings.csv, classes.csv and class_coverage.png into a folder.
+
+    Args:
+        result: of `verify`.
+        out: the folder.
+        repairing: what is damaged is dropped next: nothing is said of the quarantine.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with (out / "report.txt").open("w", encoding="utf-8", errors="surrogateescape") as file:
-        print_report(result, Console(file=file, width=WIDTH))
+        print_report(result, Console(file=file, width=WIDTH), repairing)
     with (out / "findings.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "path", "what", "detail"])
@@ -32,8 +38,8 @@ def write_report(result: Verification, out: Path) -> None:
     class_coverage([label.name for label in result.store.classes], result.coverages, out / "class_coverage.png")
 
 
-def print_report(result: Verification, console: Console) -> None:
-    """Print what was checked and found, in counts."""
+def print_report(result: Verification, console: Console, repairing: bool = False) -> None:
+    """Print what was checked and found, in counts; `repairing` as in `write_report`."""
     store = result.store
     classes = f"{store.num_classes} classes"
     console.print(f"{store.root}: {store.name}, {len(store):,} clips in {len(store.path):,} files, {classes}")
@@ -47,7 +53,7 @@ def print_report(result: Verification, console: Console) -> None:
     console.print()
     if unread := int(np.count_nonzero(result.crc32 == 0)):
         console.print(f"{unread:,} clips were indexed without being read: --all reads them and keeps a crc32 of each")
-    if result.quarantine:
+    if result.quarantine and not repairing:
         console.print(
             f"{len(result.quarantine):,} clips in quarantine, left out by every run: {store.root / QUARANTINE}"
         )
