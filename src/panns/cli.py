@@ -25,7 +25,7 @@ COMMANDS = {  # name: (module, one line of help)
     "report": ("panns.commands.report", "gather the runs of a study: tables, pictures, the paper beside them"),
 }
 
-GOES_ON = {"demo", "pack", "index", "merge", "submit", "verify", "download"}  # these keep what they have done
+GOES_ON = {"pack", "index", "merge", "submit", "verify", "download"}  # these keep what they have done
 UNREAD = 128 + signal.SIGPIPE  # the exit code of a program that nobody reads on
 
 
