@@ -1,6 +1,7 @@
 """Keys of the configuration: which there are, and what kind of value each takes."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
@@ -67,7 +68,28 @@ def wrong_kind(cfg: DictConfig, key: str, value: Any, choices: Callable[[str], S
         if kind is of_kind and not fits:
             example = "or null" if default is None else f"such as {_as_typed(default)}"
             return f"{given}: {expected} is wanted there, {example}."
+    if isinstance(value, list) and OmegaConf.is_list(default) and not _alike(value, list(default)):
+        return f"{given}: numbers of another kind are wanted there, such as {_as_typed(default)}."
     return None
+
+
+def _alike(value: list[Any], default: list[Any]) -> bool:
+    """Whether a list holds whole numbers alone where its default does, and numbers where that holds numbers."""
+    kinds = {type(item) for item in default}
+    if not kinds or not kinds <= {int, float}:
+        return True
+    return all(type(item) in ((int,) if kinds == {int} else (int, float)) for item in value)
+
+
+def not_taken(error: BaseException) -> str | None:
+    """-> what to say where a class is given a key that it does not take, as after a preset's part is exchanged."""
+    found = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    if found is None:
+        return None
+    return (
+        f"{found[1]} takes no {found[2]}, which the preset or the experiment sets; leave it out on the command line "
+        f"with ~, as ~model.backbone.{found[2]}, or choose a preset whose part it is"
+    )
 
 
 def _number_wanted(cfg: DictConfig, key: str) -> type | None:

@@ -74,16 +74,24 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
     return model
 
 
+def preset_config(name: str) -> dict[Any, Any]:
+    """What a preset builds its model from, resolved."""
+    return _configured(name, {})
+
+
 def _build(config: dict[str, Any]) -> AudioTagger:
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
+
+    from panns.config_keys import not_taken
 
     try:
         return instantiate(config)
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):
             raise error.__cause__ from None
-        raise ValueError(f"A model cannot be built so: {error.__cause__ or error}") from error
+        cause = error.__cause__ or error
+        raise ValueError(f"A model cannot be built so: {not_taken(cause) or cause}") from error
 
 
 def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:

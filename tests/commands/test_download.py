@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from mirror import CONTENT, say
@@ -10,7 +12,8 @@ from panns.weights.cache import cache_dir
 @pytest.fixture
 def two(server, monkeypatch):
     """A release of two files."""
-    files = {name: catalog.ReleasedFile(name, f"{name}.pth", "1", None, len(CONTENT)) for name in ("cnn6", "cnn10")}
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    files = {name: catalog.ReleasedFile(name, f"{name}.pth", "1", md5, len(CONTENT)) for name in ("cnn6", "cnn10")}
     for module in (catalog, download):
         monkeypatch.setattr(module, "released_files", lambda: files)
     return files

@@ -116,8 +116,8 @@ def test_strides_decide_the_hop_where_they_are_given():
     assert Wavegram(32000, strides=[5, 8, 4, 1]).hop_length == 320
     with pytest.raises(ValueError, match=r"strides=\[5, 4, 4, 4\] make 320 samples per frame, frontend.hop_length=160"):
         WavegramLogMel(32000, hop_length=160, strides=[5, 4, 4, 4])
-    for strides in ([5, 4, 4], [5, 4, 4, 0], [12, 4, 4, 4]):
-        with pytest.raises(ValueError, match="four positive numbers"):
+    for strides in ([5, 4, 4], [5, 4, 4, 0], [12, 4, 4, 4], [5, 4, 4, 4.0]):
+        with pytest.raises(ValueError, match="four whole numbers above 0"):
             Wavegram(32000, strides=strides)
 
 

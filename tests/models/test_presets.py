@@ -233,8 +233,10 @@ def test_create_model_names_the_key_of_a_wrong_value(key, value, says):
 def test_create_model_takes_tuples_and_numbers_of_numpy():
     model = create_model("leenet11", num_classes=np.int64(3), **{"backbone.channels": (4, 4, np.int32(8))})
     assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 3)
-    with pytest.raises(ValueError, match="A model cannot be built so: "):
-        create_model("leenet11", **{"backbone.channels": ["a"]})
+    with pytest.raises(ValueError, match=r"backbone\.channels=\[4,4\.5\]: numbers of another kind are wanted there"):
+        create_model("leenet11", **{"backbone.channels": [4, 4.5]})
+    with pytest.raises(ValueError, match="cannot be built so: ClipHead takes no aggregation, which the preset"):
+        create_model("cnn14_decision_level_att", head="clip")
 
 
 @pytest.mark.parametrize(("model", "part"), [("cnn6", {"frontend": "raw"}), ("leenet11", {"frontend": "logmel"})])

@@ -102,7 +102,7 @@ def test_an_odd_batch_cannot_be_paired():
         Augmentation(Mixup()).for_batch(torch.arange(3))
 
 
-@pytest.mark.parametrize("bad", [{"alpha": 0.0}, {"domain": "spectrum"}])
+@pytest.mark.parametrize("bad", [{"alpha": 0.0}, {"alpha": float("inf")}, {"domain": "spectrum"}])
 def test_wrong_settings_are_refused(bad):
     with pytest.raises(ValueError, match=r"augmentation\.mixup"):
         Mixup(**bad)

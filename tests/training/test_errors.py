@@ -29,6 +29,11 @@ from runs import small, start
         ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches=0: 1 or more is wanted."),
         ("trainer.log_every_n_steps=0", "trainer.log_every_n_steps=0: 1 or more is wanted."),
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val=-1: 0 or more is wanted."),
+        (
+            "+model.backbone.width=2",
+            "model cannot be made: Cnn takes no width, which the preset or the experiment sets; leave it out",
+        ),
+        ("model.head.dropout=nan", "head.dropout=nan: a probability is from 0 to 1."),
         ("+callbacks.mine=3", "callbacks.mine is no callback: give it a _target_, or null"),
     ],
 )

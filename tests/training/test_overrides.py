@@ -49,6 +49,10 @@ def test_typos_are_refused_with_what_there_is(typo, says):
         ("seed=true", "seed=true: a whole number is wanted there, such as 1234."),
         ("deterministic=maybe", "deterministic=maybe: true or false is wanted there, such as false."),
         ("data.validation_splits=eval", "data.validation_splits=eval: a list is wanted there, such as [eval]."),
+        (
+            "optimizer.betas=[a,b]",
+            "optimizer.betas=[a,b]: numbers of another kind are wanted there, such as [0.9,0.999].",
+        ),
         ("model.backbone=6", "model.backbone has keys of its own; write model/backbone=NAME with one of cnn10, cnn14,"),
     ],
 )

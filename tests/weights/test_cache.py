@@ -1,11 +1,14 @@
 """The cache: where it is, and what happens around a download."""
 
+import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mirror import CONTENT, say, serve
 from panns.cache_folder import cache_dir
@@ -43,6 +46,23 @@ def test_what_to_do_by_hand(server, released, plan):
     where = rf"By hand: get {file.name} from https://zenodo\.org/record/1 and put it at {cache_dir() / file.name}"
     with pytest.raises(DownloadError, match=where):
         fetch(file)
+
+
+def test_without_an_md5_the_content_is_looked_at(server, released, reference):
+    torch.save(reference.checkpoint("LeeNet11"), buffer := io.BytesIO())
+    leenet11 = buffer.getvalue()
+    file = replace(released("leenet11", leenet11), md5=None, size=None)
+    for wrong in (b"", b"<html>log in first</html>", leenet11[:-1000]):
+        server.plans = [serve(body=wrong)]
+        with pytest.raises(DownloadError, match=r"is damaged or another file: .*By hand: get"):
+            fetch(file)
+        assert not (cache_dir() / file.name).exists()
+    with pytest.raises(DownloadError, match=r"holds weights of LeeNet11, not those of Cnn6_mAP=0\.3\.pth"):
+        fetch(replace(file, name="Cnn6_mAP=0.3.pth"))
+    path = fetch(replace(file, name="LeeNet11_mAP=0.3.pth"))
+    path.write_bytes(leenet11[:-1000])
+    with pytest.raises(DownloadError, match=r"damaged or cut short.* Delete .* and run this again"):
+        fetch(replace(file, name=path.name))
 
 
 def test_a_folder_that_cannot_be_made(server, released, monkeypatch, tmp_path):

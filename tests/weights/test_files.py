@@ -12,11 +12,13 @@ from panns.weights.files import CheckpointError, load_checkpoint
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "damaged or no checkpoint"),
+        (b"", "is empty"),
+        (b"\x1f\x8b\x08\x00 packed", "is packed with gzip: unpack it first"),
+        (b"\x93NUMPY\x01\x00v", "is a NumPy array"),
         (b"not a checkpoint", "is a text file, not a checkpoint"),
         ("# Größe\n\tmAP\r\n".encode(), "is a text file"),
         (b"\x80\x02}q\x00.", "damaged or no checkpoint"),
-        (b"PK\x03\x04 cut off", "damaged or no checkpoint"),
+        (b"PK\x03\x04 cut off", "damaged or cut short, or a zip file with no checkpoint in it"),
         (b"\n<!DOCTYPE html>\n<html lang=en>", "is a web page"),
     ],
 )

@@ -237,6 +237,45 @@ def test_further_layers_behind_the_embedding_are_new_and_so_is_their_classifier(
     assert torch.equal(model.head.fc.weight, trained.head.fc.weight)
 
 
+def test_released_weights_in_a_model_that_differs_say_in_what(leenet, tmp_path, caplog):
+    path = saved(tmp_path / "a.pth", leenet)
+    with caplog.at_level(logging.WARNING):
+        create_model("leenet11", checkpoint=path)
+        assert not caplog.records
+        create_model("leenet11", checkpoint=path, sample_rate=16000, **{"backbone.pool_last": False})
+    assert "backbone.pool_last is False here and True there, sample_rate is 16000 here and 32000 there" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fc1.weight": torch.zeros(2, dtype=torch.complex64)}, "holds fc1.weight as complex64: no weights to start"),
+        ({"fc1.weight": torch.zeros(2, dtype=torch.int8)}, "holds fc1.weight as int8: no weights"),
+        ({"fc1.weight": torch.zeros(2, 2).to_sparse()}, "holds fc1.weight as sparse_coo: no weights"),
+        ({"fc_audioset.bias": torch.tensor(1.0)}, "is damaged: of 527 classes, .*fc_audioset.bias has 0"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_refused(leenet, tmp_path, change, says):
+    with pytest.raises(CheckpointError, match=says):
+        read_weights(saved(tmp_path / "a.pth", leenet | change))
+
+
+def test_rounded_weights_are_named(leenet, tmp_path):
+    half = {name: w.half() if w.is_floating_point() else w for name, w in leenet.items()}
+    weights = read_weights(saved(tmp_path / "a.pth", half))
+    assert weights.source == "released weights of LeeNet11, 527 classes, rounded to float16"
+
+
+def test_weights_that_were_saved_alone(tmp_path):
+    """As the message on a pickled model says."""
+    trained = create_model("cnn10", num_classes=3, **TINY)
+    path = saved(tmp_path / "a.pth", trained.state_dict())
+    model = create_model("cnn10", checkpoint=path, **TINY)
+    assert torch.equal(logits(model), logits(trained))
+    with pytest.raises(CheckpointError, match=r"\(weights of a model of panns, 3 classes\) is of another model"):
+        create_model("cnn10", checkpoint=path)
+
+
 def test_weights_that_are_not_finite_are_refused(leenet, tmp_path):
     state = {name: w.clone() for name, w in leenet.items()}
     state["fc1.weight"][3, 4] = torch.nan

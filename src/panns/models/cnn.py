@@ -5,7 +5,7 @@ Shapes: B clips, C and D channels, T frames, F frequency bins.
 
 from torch import Tensor, nn
 
-from panns.models.layers import ConvBlock, init_weights, require_positive
+from panns.models.layers import ConvBlock, init_weights, require_positive, require_probability
 
 MAX_DEPTH = 6  # of Table I; a block has twice the channels of the one before, four times its weights
 
@@ -63,6 +63,7 @@ class Cnn(nn.Module):
             pool = (2, 2) if number < depth or pool_last else (1, 1)
             self.blocks[f"block{number}"] = ConvBlock(in_channels, width, convs_per_block, kernel_size, pool)
             in_channels = width
+        require_probability("backbone", dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.out_channels = in_channels
         self.time_stride = 2 ** (depth - start_block + pool_last)

@@ -31,7 +31,8 @@ class Augment(Protocol):
 
 
 class LogMel(nn.Module):
-    """(B, L) -> (B, 1, T, F): log-mel spectrogram in dB, batch-normalised per mel bin; T = L // hop_length + 1.
+    """(B, L) -> (B, 1, T, F): log-mel spectrogram in dB, batch-normalised per mel bin;
+    T = L // hop_length + 1, and (L - 1) // hop_length + 1 where n_fft is odd.
 
     Equal to the released `Spectrogram`, `LogmelFilterBank` and `bn0` (paper section VI-A, which prints "Hamming"
     where the code has a Hann window). Always computed in float32, also under autocast: a power spectrogram overflows
@@ -90,7 +91,7 @@ class LogMel(nn.Module):
 
     def min_samples(self, min_frames: int) -> int:
         """Fewest samples that give min_frames frames; the reflection at the edges needs more than half a window."""
-        return max(self.n_fft // 2 + 1, (min_frames - 1) * self.hop_length)
+        return max(self.n_fft // 2 + 1, (min_frames - 1) * self.hop_length + self.n_fft % 2)
 
     def forward(self, waveform: Tensor, augment: Augment | None = None) -> Tensor:
         x = self.normalised(waveform)

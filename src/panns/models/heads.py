@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import init_weights, no_autocast, require_positive
+from panns.models.layers import init_weights, no_autocast, require_positive, require_probability
 
 Aggregation = Literal["max", "mean", "attention"]
 AGGREGATIONS = ("max", "mean", "attention")
@@ -59,6 +59,7 @@ class ClipHead(nn.Module):
         super().__init__()
         require_positive("head", embedding_dim=embedding_dim, classifier_layers=classifier_layers)
         self.embedding_dim = embedding_dim or in_features
+        require_probability("head", dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
         self.hidden = nn.ModuleList(
@@ -113,6 +114,7 @@ class FrameHead(nn.Module):
             raise ValueError(f"head.aggregation={aggregation!r}: choose one of {', '.join(AGGREGATIONS)}.")
         self.aggregation = aggregation
         self.embedding_dim = embedding_dim or in_features
+        require_probability("head", dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
         self.classifier = nn.Conv1d(self.embedding_dim, num_classes, 1)

@@ -3,6 +3,7 @@
 Shapes: B clips, C and D channels, T frames, F frequency bins.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
@@ -27,6 +28,21 @@ def init_weights(module: nn.Module) -> None:
         module.to(memory_format=torch.channels_last)
 
 
+def require_probability(part: str, **values: float) -> None:
+    """Refuses dropouts that are no probabilities, NaN too.
+
+    Args:
+        part: Group of `conf/model` that the keys belong to.
+        values: By key.
+
+    Raises:
+        ValueError: One is not from 0 to 1.
+    """
+    for key, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{part}.{key}={value}: a probability is from 0 to 1.")
+
+
 def require_positive(part: str, **values: float | Sequence[float] | None) -> None:
     """Refuses sizes that are not above 0.
 
@@ -35,11 +51,11 @@ def require_positive(part: str, **values: float | Sequence[float] | None) -> Non
         values: By key; None is a size that is worked out later.
 
     Raises:
-        ValueError: One is not above 0, or a list of them is empty.
+        ValueError: One is not above 0, or not finite, or a list of them is empty.
     """
     for key, value in values.items():
         numbers = value if isinstance(value, Sequence) else [1 if value is None else value]
-        if not numbers or min(numbers) <= 0:
+        if not numbers or not all(0 < number < math.inf for number in numbers):
             raise ValueError(f"{part}.{key}={value}: give {'numbers' if numbers is value else 'a number'} above 0.")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import ConvBlock, init_weights, require_positive, shortcut
+from panns.models.layers import ConvBlock, init_weights, require_positive, require_probability, shortcut
 
 MAX_STAGES = 6  # each has twice the channels of the one before
 
@@ -104,6 +104,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("backbone", base_channels=base_channels)
+        require_probability("backbone", dropout=dropout, block_dropout=block_dropout)
         if not 0 < len(layers) <= MAX_STAGES or min(layers) < 1:
             raise ValueError(
                 f"backbone.layers={list(layers)}: give each stage at least one block, such as [2, 2, 2, 2], and at "

@@ -148,11 +148,13 @@ class AudioTagger(nn.Module):
         missing = self.min_samples - waveform.shape[1]
         if missing <= 0:
             return waveform
-        if self.short_clips == "refuse" or not waveform.shape[1]:
+        if self.short_clips == "refuse":
             raise ValueError(
                 f"A clip of {waveform.shape[1]} samples is too short: this model needs at least {self.min_samples} "
                 f"samples ({self.min_samples / self.sample_rate:.3f} s). Pad it, or set short_clips to zeros or repeat."
             )
+        if not waveform.shape[1]:
+            raise ValueError("A clip without samples: there is nothing in it to fill up.")
         if self.short_clips == "zeros":
             return F.pad(waveform, (0, missing))
         return waveform.repeat(1, -(-self.min_samples // waveform.shape[1]))[:, : self.min_samples]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from panns.models.layers import InputConv1d, init_weights, require_positive, shortcut
+from panns.models.layers import InputConv1d, init_weights, require_positive, require_probability, shortcut
 
 
 class LeeNet(nn.Module):
@@ -38,6 +38,7 @@ class LeeNet(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("backbone", channels=channels, convs_per_block=convs_per_block)
+        require_probability("backbone", dropout=dropout)
         widths = [in_channels, *channels]
         self.blocks = nn.ModuleList(
             WaveBlock(a, b, num_convs=convs_per_block, stride=1 if i else 3)
@@ -67,9 +68,10 @@ class WaveBlock(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, num_convs: int, stride: int = 1, dilations: Sequence[int] = (1, 1)
+        self, in_channels: int, out_channels: int, num_convs: int, stride: int = 1, dilations: Sequence[int] = ()
     ) -> None:
         super().__init__()
+        dilations = dilations or [1] * num_convs
         self.convs = nn.ModuleList(
             (InputConv1d if i == 0 and in_channels == 1 else nn.Conv1d)(
                 out_channels if i else in_channels,

@@ -147,9 +147,14 @@ def hop_strides(sample_rate: int, hop_length: int | None, strides: Sequence[int]
     require_positive("frontend", hop_length=hop_length)
     if strides is None:
         return even_factors(hop_length or round(0.01 * sample_rate))
-    if len(strides) != 4 or min(strides) < 1 or strides[0] > KERNEL:
+    if (
+        len(strides) != 4
+        or not all(type(stride) is int for stride in strides)
+        or min(strides) < 1
+        or strides[0] > KERNEL
+    ):
         raise ValueError(
-            f"frontend.strides={list(strides)}: give four positive numbers, for the first convolution "
+            f"frontend.strides={list(strides)}: give four whole numbers above 0, for the first convolution "
             f"(at most {KERNEL}) and the three poolings."
         )
     if hop_length not in (None, prod(strides)):

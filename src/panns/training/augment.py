@@ -5,6 +5,7 @@ So neither the number of devices nor an interruption changes what a clip is mixe
 Shapes: B drawn clips, E = B / draws_per_example training examples, C channels, T frames, F mel bins, K classes.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,10 +32,10 @@ class Mixup:
     domain: Literal["features", "waveform"] = "features"
 
     def __post_init__(self) -> None:
-        if not self.alpha > 0:
+        if not 0 < self.alpha < math.inf:
             raise ValueError(
-                f"augmentation.mixup.alpha={self.alpha}: Beta(alpha, alpha) needs alpha > 0; for no mixup take "
-                "augmentation=specaugment or none."
+                f"augmentation.mixup.alpha={self.alpha}: Beta(alpha, alpha) needs a finite alpha > 0; for no mixup "
+                "take augmentation=specaugment or none."
             )
         if self.domain not in ("features", "waveform"):
             raise ValueError(f"augmentation.mixup.domain={self.domain!r}: choose 'features' or 'waveform'.")

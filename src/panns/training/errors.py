@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf.errors import MissingMandatoryValue
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from panns.config_keys import not_taken
 from panns.starting import INTERRUPTED, LINE, started
 from panns.training.exit_codes import BUSY
 from panns.training.run import RunBusyError
@@ -74,7 +75,7 @@ def _cannot_be_made(error: BaseException, cause: BaseException) -> str:
     """What to say where a part of the configuration is not taken by the class it is meant for, which may be foreign."""
     key = str(error).rpartition("full_key: ")[2]
     given = [word for word in HydraConfig.get().overrides.task if word.lstrip("+~").startswith(key.partition(".")[0])]
-    why = " ".join(str(cause).split()).rstrip(".")
+    why = not_taken(cause) or " ".join(str(cause).split()).rstrip(".")
     return (
         f"{key} cannot be made: {why}. Given were {' '.join(given) or 'the defaults'}; "
         "PANNS_TRACEBACK=1 shows where it fails."

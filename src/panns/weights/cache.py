@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,7 +25,7 @@ def locate(source: str | Path, preset: str) -> Path:
         NotReleasedError: nothing was released for the preset.
         DownloadError, DiskError: as `fetch`.
     """
-    return fetch(released_file(preset)) if source == RELEASED else Path(str(source))
+    return fetch(released_file(preset)) if source == RELEASED else Path(str(source)).expanduser()
 
 
 def fetch(file: ReleasedFile) -> Path:
@@ -56,7 +57,7 @@ def _make(folder: Path) -> None:
 
 def _download(file: ReleasedFile, target: Path) -> None:
     try:
-        download(file.url, target, file.md5, file.size)
+        download(file.url, target, file.md5, file.size, partial(_look_into, file))
     except DownloadError as error:
         raise DownloadError(
             f"{error} By hand: get {file.name} from {file.page} and put it at {target}; it is checked and used."
@@ -69,6 +70,27 @@ def _check(file: ReleasedFile, target: Path) -> None:
             f"{target} is damaged or not the released file: its md5 is {found}, not {file.md5}. "
             f"Delete it and run this again, or get it from {file.page} by hand."
         )
+    if file.md5 is None:
+        try:
+            _look_into(file, target)
+        except ValueError as error:
+            raise DownloadError(
+                f"{error} Delete {target} and run this again, or get it from {file.page} by hand."
+            ) from error
+
+
+def _look_into(file: ReleasedFile, path: Path) -> None:
+    """Refuses what does not hold the weights of a released file: all there is to check where its md5 is not known.
+
+    Raises:
+        ValueError: it does not.
+    """
+    from panns.models.released import recognise  # here: a list of what there is need not wait for torch
+    from panns.weights.reading import read_weights
+
+    if file.name.lower().startswith(f"{(name := recognise(read_weights(path).state)).lower()}_map"):
+        return
+    raise ValueError(f"{path} holds weights of {name}, not those of {file.name}.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import torch
 
 NUMBERS = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
 ZIP = b"PK\x03\x04"  # how a checkpoint of torch >= 1.6 begins
+OTHER_FILES = {b"\x1f\x8b": "is packed with gzip: unpack it first", b"\x93numpy": "is a NumPy array, not a checkpoint"}
 BLOCK = 1 << 20
 TEXT = {*b"\t\n\r\f", *range(32, 127), *range(128, 256)}  # what UTF-8 text is made of
 
@@ -60,9 +61,14 @@ def _what_it_is(path: Path, error: Exception) -> str:
     """What a file is that cannot be read as a checkpoint."""
     with path.open("rb") as file:
         start = file.read(512).lstrip().lower()
+    for kind, words in OTHER_FILES.items():
+        if start.startswith(kind):
+            return words
+    if not start:
+        return "is empty"
     if start.startswith((b"<!doctype", b"<html")):
         return "is a web page, not a checkpoint: download the file itself"
-    if start and all(byte in TEXT for byte in start):
+    if all(byte in TEXT for byte in start):
         return "is a text file, not a checkpoint"
     reason = re.sub(r"\s+", " ", str(error))
     if found := re.search(r"[Uu]nsupported (?:global: )?(?:GLOBAL|class) (\S+)", reason):
@@ -72,4 +78,6 @@ def _what_it_is(path: Path, error: Exception) -> str:
         )
     if found := re.search(r"WeightsUnpickler error: (.{1,80}?)(?:\.? Check the documentation|$)", reason):
         reason = found[1]
+    if start.startswith(ZIP.lower()) and "CRC" not in reason:
+        return "is damaged or cut short, or a zip file with no checkpoint in it"
     return f"is damaged or no checkpoint ({reason.partition('. ')[0] or type(error).__name__})"

@@ -52,7 +52,8 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
     file's with its classifier.
 
     Equal shapes do not make an equal model: where both are known, what the model and the file were built from is
-    compared too. The head and the frontend's hop_length may differ, which the result names.
+    compared too. The head and the frontend's hop_length may differ, which the result names; of released weights, all
+    that differs from the model they were released for is named.
 
     Args:
         model: With or without class names.
@@ -73,6 +74,7 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
             ours, report = convert_released(state, model)
         except ValueError as error:
             raise CheckpointError(f"{weights.path}: {error}{_right_model(state)}") from error
+        told = tuple(words for _, words in other_values(_released_config(state), config or {}))
     else:
         other = dict(other_values(weights.config, config or {}))
         told = tuple(words for key, words in other.items() if _is_free(key))
@@ -86,11 +88,23 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
 
 def _right_model(released: Mapping[str, Tensor]) -> str:
     """Which model released weights are for, if they were released for one."""
+    preset = _preset(released)
+    return f" The model of that name is {preset}." if preset else ""
+
+
+def _released_config(released: Mapping[str, Tensor]) -> Mapping[str, Any]:
+    """What the model that weights were released for is built from; empty where that is not known."""
+    from panns.zoo import preset_config  # here: it is built on this
+
+    preset = _preset(released)
+    return preset_config(preset) if preset else {}
+
+
+def _preset(released: Mapping[str, Tensor]) -> str | None:
     name = recognise(released).lower()
-    preset = next(
+    return next(
         (file.preset for file in released_files().values() if file.name.lower().startswith(f"{name}_map")), None
     )
-    return f" The model of that name is {preset}." if preset else ""
 
 
 def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from panns.data.labels import audioset_classes
@@ -16,6 +17,7 @@ from panns.weights.catalog import RELEASED, released_files
 from panns.weights.files import CheckpointError, load_checkpoint
 
 CONTAINERS = ("model", "state_dict")  # where files keep their state dict, if they do not hold it bare
+ROUNDED = (torch.float16, torch.bfloat16)
 WRAPPERS = ("module.", "model.", "base.")  # put before every name by DataParallel, Lightning, Transfer_Cnn14
 
 
@@ -81,11 +83,15 @@ def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
 
 def _rows(state: Mapping[str, Tensor], classifiers: tuple[str, ...]) -> int | None:
     """-> number of classes, None without a classifier."""
-    return next((len(value) for name, value in state.items() if name.startswith(classifiers)), None)
+    return next((_length(value) for name, value in state.items() if name.startswith(classifiers)), None)
+
+
+def _length(value: Tensor) -> int:
+    return value.shape[0] if value.dim() else 0
 
 
 def _check_rows(path: Path, state: Mapping[str, Tensor], classifiers: tuple[str, ...], classes: int) -> None:
-    rows = {name: len(value) for name, value in state.items() if name.startswith(classifiers)}
+    rows = {name: _length(value) for name, value in state.items() if name.startswith(classifiers)}
     if {*rows.values()} != {classes}:
         found = ", ".join(f"{name} has {count}" for name, count in rows.items()) or "it has no classifier"
         raise CheckpointError(f"{path} is damaged: of {classes} classes, {found}.")
@@ -100,6 +106,9 @@ def _released(path: Path, content: Any) -> Weights:
             for name, value in state.items()
             if not name.startswith("base.fc_audioset.")
         }
+    if ours := _rows(state, OUR_CLASSIFIERS):
+        _check_rows(path, state, OUR_CLASSIFIERS, ours)
+        return Weights(path, f"weights of a model of panns, {ours} classes", state, OUR_CLASSIFIERS, ours, config={})
     name, rows = recognise(state), _rows(state, RELEASED_CLASSIFIERS)
     if name == NOT_RELEASED or rows is None:
         lack = "without a classifier" if name != NOT_RELEASED else f"such as {min(state)}"
@@ -107,7 +116,8 @@ def _released(path: Path, content: Any) -> Weights:
     audioset = [label.name for label in audioset_classes()]
     classes = audioset if rows == len(audioset) and not transferred else []
     _check_rows(path, state, RELEASED_CLASSIFIERS, rows)
-    source = f"released weights of {name}, {rows} classes"
+    kept = sorted({str(w.dtype).removeprefix("torch.") for w in state.values() if w.dtype in ROUNDED})
+    source = f"released weights of {name}, {rows} classes{f', rounded to {kept[0]}' if kept else ''}"
     return Weights(path, source, state, RELEASED_CLASSIFIERS, rows, classes, transferred)
 
 
@@ -123,6 +133,13 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     state = {str(name): value for name, value in content.items()}
     while prefix := next((word for word in WRAPPERS if all(name.startswith(word) for name in state)), None):
         state = {name.removeprefix(prefix): value for name, value in state.items()}
+    for name, value in state.items():
+        whole = name.endswith("num_batches_tracked")
+        if value.layout != torch.strided or not (value.is_floating_point() or whole):
+            kind = value.dtype if value.layout == torch.strided else value.layout
+            raise CheckpointError(
+                f"{path} holds {name} as {str(kind).removeprefix('torch.')}: no weights to start from."
+            )
     return state
 
 

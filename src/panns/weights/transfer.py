@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -45,7 +46,13 @@ class _Cut(Exception):
         self.retry_after = retry_after
 
 
-def download(url: str, target: Path, md5: str | None = None, size: int | None = None) -> None:
+def download(
+    url: str,
+    target: Path,
+    md5: str | None = None,
+    size: int | None = None,
+    check: Callable[[Path], None] = lambda path: None,
+) -> None:
     """Fetches `url` into `target` by way of `target`.part, where what came stays if it is interrupted.
 
     Args:
@@ -53,6 +60,7 @@ def download(url: str, target: Path, md5: str | None = None, size: int | None = 
         target: Whole or absent. One process at a time may work on it.
         md5: Hexadecimal; None takes the server's word, where its ETag is an md5.
         size: Bytes; None for what the server says.
+        check: Looks into a file whose md5 nobody knows, and raises a ValueError where it is another one.
 
     Raises:
         DownloadError: the file is not there, is another one or damaged, or the server is down.
@@ -73,7 +81,12 @@ def download(url: str, target: Path, md5: str | None = None, size: int | None = 
                 )
             transfer.say("damaged: what lay there from before is dropped, and all of it fetched anew")
         if expected is None:
-            transfer.say("its md5 is not known here, so only its size was checked")
+            try:
+                check(part)
+            except ValueError as error:
+                part.unlink()
+                raise DownloadError(f"What came from {url} is damaged or another file: {error}") from error
+            transfer.say("its md5 is not known here, so only its content was looked at")
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(target)
@@ -146,7 +159,7 @@ def _extent(status: int, headers: Message, have: int) -> tuple[int, int | None]:
     """-> where in the file the answer starts, and how long the file is; a server may ignore what was asked for."""
     length = headers.get("Content-Length")
     if status != 206:
-        return 0, int(length) if length else None
+        return 0, int(length) if length and length.isdigit() else None
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range") or "")
     if match is None or int(match[1]) > have:
         raise _Cut("the server answered with another part of the file than it was asked for")
