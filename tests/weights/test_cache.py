@@ -58,7 +58,7 @@ def test_without_an_md5_the_content_is_looked_at(server, released, reference):
             fetch(file)
         assert not (cache_dir() / file.name).exists()
     with pytest.raises(DownloadError, match=r"holds weights of LeeNet11, not those of Cnn6_mAP=0\.3\.pth"):
-        fetch(replace(file, name="Cnn6_mAP=0.3.pth"))
+        fetch(replace(file, preset="cnn6", name="Cnn6_mAP=0.3.pth"))
     path = fetch(replace(file, name="LeeNet11_mAP=0.3.pth"))
     path.write_bytes(leenet11[:-1000])
     with pytest.raises(DownloadError, match=r"damaged or cut short.* Delete .* and run this again"):

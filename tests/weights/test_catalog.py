@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from panns.weights.catalog import NotReleasedError, ReleasedFile, released_file, released_files
+from panns.weights.catalog import NotReleasedError, ReleasedFile, file_of, released_file, released_files
 from panns.zoo import list_models
 
 NONE = {  # no list of the release has these
@@ -57,3 +57,11 @@ def test_addresses(monkeypatch):
 
 def _zenodo(shared):
     return (shared / "paper" / "PAPER.md").read_text().partition("## (f) Zenodo")[2]
+
+
+def test_each_released_file_is_found_by_the_name_of_its_system():
+    files = released_files()
+    for file in files.values():
+        assert file_of(file.name.rpartition("_mAP")[0]) == file
+    assert file_of("Cnn14 (or a variant whose weights have the same shapes)") == files["cnn14"]
+    assert file_of("no released PANNs model") is None

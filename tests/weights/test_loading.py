@@ -246,6 +246,16 @@ def test_released_weights_in_a_model_that_differs_say_in_what(leenet, tmp_path, 
     assert "backbone.pool_last is False here and True there, sample_rate is 16000 here and 32000 there" in caplog.text
 
 
+def test_weights_of_several_systems_are_compared_but_for_the_head(reference, no_init, tmp_path, caplog):
+    """Cnn14_DecisionLevelMax has the shapes of Cnn14."""
+    path = saved(tmp_path / "a.pth", reference.checkpoint("Cnn14")["model"])
+    with caplog.at_level(logging.WARNING):
+        create_model("cnn14_decision_level_max", checkpoint=path)
+        assert not caplog.records
+        create_model("cnn14", checkpoint=path, **{"frontend.f_min": 0.0})
+    assert "frontend.f_min is 0.0 here and 50.0 there" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

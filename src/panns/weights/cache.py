@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from panns.cache_folder import cache_dir
-from panns.weights.catalog import RELEASED, ReleasedFile, released_file
+from panns.weights.catalog import RELEASED, ReleasedFile, file_of, released_file
 from panns.weights.transfer import DownloadError, disk_error, download, md5_of
 
 
@@ -88,9 +88,9 @@ def _look_into(file: ReleasedFile, path: Path) -> None:
     from panns.models.released import recognise  # here: a list of what there is need not wait for torch
     from panns.weights.reading import read_weights
 
-    if file.name.lower().startswith(f"{(name := recognise(read_weights(path).state)).lower()}_map"):
-        return
-    raise ValueError(f"{path} holds weights of {name}, not those of {file.name}.")
+    name = recognise(read_weights(path).state)
+    if (found := file_of(name)) is None or found.preset != file.preset:
+        raise ValueError(f"{path} holds weights of {name}, not those of {file.name}.")
 
 
 @contextmanager

@@ -70,6 +70,12 @@ def released_files() -> dict[str, ReleasedFile]:
     }
 
 
+def file_of(system: str) -> ReleasedFile | None:
+    """The file of a system by what `recognise` calls it, "Cnn14"; of variants of the same shapes the plain one's."""
+    begin = f"{system.partition(' ')[0].lower()}_map"
+    return next((file for file in released_files().values() if file.name.lower().startswith(begin)), None)
+
+
 def released_file(preset: str) -> ReleasedFile:
     """The released file of a preset.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from panns.models import AudioTagger
 from panns.models.released import ADDED, convert_released, recognise
-from panns.weights.catalog import released_files
+from panns.weights.catalog import file_of
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
 
@@ -52,8 +52,8 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
     file's with its classifier.
 
     Equal shapes do not make an equal model: where both are known, what the model and the file were built from is
-    compared too. The head and the frontend's hop_length may differ, which the result names; of released weights, all
-    that differs from the model they were released for is named.
+    compared too. The head and the frontend's hop_length may differ, which the result names; of released weights, it
+    names what else than the head differs from the model they were released for.
 
     Args:
         model: With or without class names.
@@ -74,7 +74,7 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
             ours, report = convert_released(state, model)
         except ValueError as error:
             raise CheckpointError(f"{weights.path}: {error}{_right_model(state)}") from error
-        told = tuple(words for _, words in other_values(_released_config(state), config or {}))
+        told = _not_as_released(state, config or {})
     else:
         other = dict(other_values(weights.config, config or {}))
         told = tuple(words for key, words in other.items() if _is_free(key))
@@ -88,23 +88,20 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
 
 def _right_model(released: Mapping[str, Tensor]) -> str:
     """Which model released weights are for, if they were released for one."""
-    preset = _preset(released)
-    return f" The model of that name is {preset}." if preset else ""
+    file = file_of(recognise(released))
+    return f" The model of that name is {file.preset}." if file else ""
 
 
-def _released_config(released: Mapping[str, Tensor]) -> Mapping[str, Any]:
-    """What the model that weights were released for is built from; empty where that is not known."""
+def _not_as_released(released: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of a model differs from the one that weights were released for, in words, but for its head.
+
+    Systems that differ in their heads alone may have weights of the same shapes.
+    """
     from panns.zoo import preset_config  # here: it is built on this
 
-    preset = _preset(released)
-    return preset_config(preset) if preset else {}
-
-
-def _preset(released: Mapping[str, Tensor]) -> str | None:
-    name = recognise(released).lower()
-    return next(
-        (file.preset for file in released_files().values() if file.name.lower().startswith(f"{name}_map")), None
-    )
+    file = file_of(recognise(released))
+    other = other_values(preset_config(file.preset), config) if file else ()
+    return tuple(words for key, words in other if not key.startswith("head."))
 
 
 def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:
