@@ -51,6 +51,7 @@ class Cnn(nn.Module):
             kernel_size=kernel_size,
             base_channels=base_channels,
         )
+        require_probability("backbone", dropout=dropout)
         if not start_block <= depth <= MAX_DEPTH:
             raise ValueError(
                 f"backbone.depth={depth}: from start_block={start_block} to {MAX_DEPTH}; each block doubles the width."
@@ -63,7 +64,6 @@ class Cnn(nn.Module):
             pool = (2, 2) if number < depth or pool_last else (1, 1)
             self.blocks[f"block{number}"] = ConvBlock(in_channels, width, convs_per_block, kernel_size, pool)
             in_channels = width
-        require_probability("backbone", dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.out_channels = in_channels
         self.time_stride = 2 ** (depth - start_block + pool_last)

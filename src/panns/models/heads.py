@@ -58,8 +58,8 @@ class ClipHead(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("head", embedding_dim=embedding_dim, classifier_layers=classifier_layers)
-        self.embedding_dim = embedding_dim or in_features
         require_probability("head", dropout=dropout)
+        self.embedding_dim = embedding_dim or in_features
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
         self.hidden = nn.ModuleList(
@@ -110,11 +110,11 @@ class FrameHead(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("head", embedding_dim=embedding_dim)
+        require_probability("head", dropout=dropout)
         if aggregation not in AGGREGATIONS:
             raise ValueError(f"head.aggregation={aggregation!r}: choose one of {', '.join(AGGREGATIONS)}.")
         self.aggregation = aggregation
         self.embedding_dim = embedding_dim or in_features
-        require_probability("head", dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(in_features, self.embedding_dim)
         self.classifier = nn.Conv1d(self.embedding_dim, num_classes, 1)

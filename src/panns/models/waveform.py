@@ -199,6 +199,7 @@ class Res1dNet(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("backbone", channels=channels)
+        require_probability("backbone", dropout=dropout)
         if not 0 < len(layers) <= len(channels) or min(layers) < 1:
             raise ValueError(
                 f"backbone.layers={list(layers)}: give each stage at least one block, and at most {len(channels)} "

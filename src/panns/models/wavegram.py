@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from panns.models.frontends import Augment, LogMel
-from panns.models.layers import ConvBlock, InputConv1d, init_weights, require_positive
+from panns.models.layers import ConvBlock, InputConv1d, init_weights, require_positive, require_probability
 from panns.models.waveform import WaveBlock
 
 KERNEL = 11  # of the first convolution; a stride beyond it would skip samples
@@ -117,6 +117,7 @@ class WavegramLogMel(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("frontend", n_mels=n_mels, groups=groups, channels=channels)
+        require_probability("frontend", dropout=dropout)
         if n_mels % 2:
             raise ValueError(
                 f"frontend.n_mels={n_mels} must be even: block 1 halves it, and the Wavegram has as many bins."
