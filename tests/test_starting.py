@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -13,11 +12,13 @@ from runs import ROOT
 
 
 def test_ctrl_c_while_the_imports_go_on_is_one_line(tmp_path):
-    command = [sys.executable, str(ROOT / "train.py"), "data=audioset_full"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    time.sleep(2.0)  # of about 5
+    (tmp_path / "hydra.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")  # as if slow
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT / 'src'}"}
+    command = [sys.executable, str(ROOT / "train.py")]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "train.py: interrupted\n")
 
 
