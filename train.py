@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from panns.models.complexity import model_size
 from panns.training.announce import announce
 from panns.training.checkpoints import LAST
+from panns.training.checks import check_choices
 from panns.training.conclude import print_files
 from panns.training.errors import told_plainly
 from panns.training.flags import end_where_nobody_reads, is_multirun
@@ -71,12 +72,10 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         sample_rate=data.store.sample_rate,
         hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
     )
-    task.check_objective(cfg.objective)
-    task.check_labels(len(data.train_rows), int(data.train_class_counts.sum()))
+    callbacks = made_callbacks(instantiate(cfg.callbacks))
+    check_choices(task, data, cfg.objective, callbacks)
     loggers = list(instantiate(cfg.get("logger") or {}).values())
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
-        callbacks = made_callbacks(instantiate(cfg.callbacks))
-        task.check_callbacks(callbacks)
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
         start, resumed, changed = None, run.checkpoint(), {}
         if resumed is not None:

@@ -88,7 +88,7 @@ def not_taken(error: BaseException) -> str | None:
         return None
     return (
         f"{found[1]} takes no {found[2]}, which the preset or the experiment sets; leave it out on the command line "
-        f"with ~, as ~model.backbone.{found[2]}, or choose a preset whose part it is"
+        f"where it stands (~model.frontend.{found[2]}, backbone or head), or choose a preset whose part it is"
     )
 
 

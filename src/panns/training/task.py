@@ -19,7 +19,6 @@ from panns.data.batches import Batch
 from panns.data.draws import key
 from panns.models import AudioTagger, TaggingOutput
 from panns.models.compiling import compile_body
-from panns.names import did_you_mean
 from panns.training.augment import Augmentation
 from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.freezing import freeze_embedding, train_behind_embedding
@@ -109,42 +108,6 @@ class TaggingTask(pl.LightningModule):
         self._guard = FiniteGuard()
         if hyper_parameters is not None:
             self.save_hyperparameters({**hyper_parameters, "classes": self.classes, "exclusive": model.exclusive})
-
-    def check_objective(self, objective: str) -> None:
-        """Before training, that validation will have the score by which the best weights are chosen.
-
-        Raises:
-            ValueError: it will not.
-        """
-        self._check_score("objective", objective, [f"val/{name}" for name in self.metrics.goals])
-
-    def check_labels(self, clips: int, labels: int) -> None:
-        """Before training, that each clip has one class where the loss takes one alone.
-
-        Raises:
-            ValueError: there are fewer or more labels than clips.
-        """
-        if self.model.exclusive and labels != clips:
-            raise ValueError(
-                f"task.loss=cross_entropy is for clips of exactly one class, and {clips:,} training clips have "
-                f"{labels:,} labels: take task.loss=bce."
-            )
-
-    def check_callbacks(self, callbacks: Sequence[pl.Callback]) -> None:
-        """Before training, that validation will have the scores that callbacks follow.
-
-        Raises:
-            ValueError: it will not.
-        """
-        scores = ["val/loss", *(f"val/{name}" for name in self.metrics.goals)]
-        for callback in callbacks:
-            if str(monitor := getattr(callback, "monitor", None)).startswith("val/"):
-                self._check_score(f"monitor of {type(callback).__name__}", str(monitor), scores)
-
-    def _check_score(self, key: str, name: str, choices: Sequence[str]) -> None:
-        if name not in choices:
-            hint = did_you_mean(name, choices)
-            raise ValueError(f"{key}={name}: there is no such score.{hint} Choices: {', '.join(choices)}.")
 
     def forward(self, waveform: Tensor) -> TaggingOutput:
         """(B, L) float at the model's rate -> TaggingOutput."""
