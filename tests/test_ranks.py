@@ -55,7 +55,7 @@ def one(tones, tmp_path_factory):
     [
         pytest.param(2, ("trainer=ddp",), id="ddp2"),
         pytest.param(4, ("trainer=ddp",), id="ddp4", marks=pytest.mark.slow),
-        pytest.param(2, ("trainer=fsdp",), id="fsdp2", marks=pytest.mark.slow),
+        pytest.param(2, ("trainer=fsdp", "logger=wandb"), id="fsdp2", marks=pytest.mark.slow),
     ],
 )
 def test_ranks_see_the_stream_of_one_and_end_in_its_weights(one, tones, tmp_path, world_size, trainer):

@@ -181,7 +181,10 @@ class ClipStore:
         """Row numbers of all clips of the named splits -> int64, in index order."""
         unknown = [split for split in splits if split not in self.splits]
         if unknown:
-            raise StoreError(f"{self.place}: no split {', '.join(unknown)}; this store has {', '.join(self.splits)}")
+            raise StoreError(
+                f"{self.place}: no split {', '.join(unknown)}; this store has {', '.join(self.splits)}: choose "
+                "of these (data.train_splits, data.validation_splits), or make the store of the list of that name too"
+            )
         return np.flatnonzero(np.isin(self.split, [self.splits.index(split) for split in splits]))
 
     def labels(self, row: int) -> np.ndarray:

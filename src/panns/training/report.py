@@ -65,7 +65,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         draw(run.folder, scores, rows, task, trainer)
         if "test" in scores:
             log_test(loggers, results, trainer.global_step)
-        log_media(loggers, run.folder, results, rows, task, data)
+        log_media(loggers, run.folder, results, rows, scores["val"], data)
         conclude(run.folder, results, scores, best)
     return results
 
