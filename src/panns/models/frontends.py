@@ -106,7 +106,8 @@ class LogMel(nn.Module):
         """(B, L) -> (B, F, T): dB, before the batch norm."""
         with no_autocast(waveform.device.type):
             waveform = waveform.float()
-            if waveform.device.type == "cpu":  # clip by clip: a whole batch falls out of the cache, 4 times slower
+            if waveform.device.type == "cpu" and not torch.compiler.is_exporting():
+                # clip by clip: a whole batch falls out of the cache, 4 times slower
                 return torch.cat([self._log_mel(clip) for clip in waveform.split(1)])
             return self._log_mel(waveform)
 

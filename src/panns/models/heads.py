@@ -161,6 +161,5 @@ def upsample_frames(frame_probs: Tensor, ratio: int, num_frames: int) -> Tensor:
 
     Released `interpolate` and `pad_framewise_output`: 31 segments of a 10-s clip become 992, then 1,001 frames.
     """
-    frame_probs = frame_probs.repeat_interleave(ratio, dim=1)[:, :num_frames]
-    missing = num_frames - frame_probs.shape[1]
-    return torch.cat([frame_probs, frame_probs[:, -1:].expand(-1, missing, -1)], dim=1)
+    frame = torch.arange(num_frames, device=frame_probs.device) // ratio
+    return frame_probs.index_select(1, frame.clamp(max=frame_probs.shape[1] - 1))

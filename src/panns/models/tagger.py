@@ -135,7 +135,7 @@ class AudioTagger(nn.Module):
             raise ValueError(
                 f"Expected a tensor, got {type(waveform).__name__}: torch.from_numpy makes one of an array."
             )
-        if waveform.dim() != 2 or not waveform.is_floating_point() or not len(waveform):
+        if waveform.dim() != 2 or not waveform.is_floating_point() or waveform.shape[0] == 0:
             raise ValueError(
                 f"Expected a float waveform (clips, samples) in [-1, 1], got {tuple(waveform.shape)} {waveform.dtype}; "
                 "average channels to mono, divide int16 by 32768, write one clip as waveform[None]."
