@@ -50,6 +50,18 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, capsys):
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "command", [["pack", "csv", "--manifest", "a.csv"], ["merge", "a", "b"], ["verify", "a"], ["demo"], ["report", "a"]]
+)
+def test_a_url_is_no_folder_to_write_to(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--out", "s3://bucket/store"])
+    assert caught.value.code == 2
+    assert "argument --out: s3://bucket/store: give a folder on a disk" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_commands_are_imported_only_when_called():
     code = "import sys, panns.cli; panns.cli._parser('info'); print([m for m in sys.modules if m.startswith('panns.')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -56,6 +56,7 @@ def test_clip_seconds_changes_the_length(tones):
         ({"clip_seconds": -1.5}, r"data\.clip_seconds=-1\.5: give seconds"),
         ({"num_threads": 0}, r"data\.num_threads=0: one thread at least"),
         ({"cache_gb": -1}, r"data\.cache_gb=-1: 0 keeps no clips"),
+        ({"max_damaged_clips": -1}, r"data\.max_damaged_clips=-1: 0 stops at the first"),
         ({"num_workers": -1}, r"data\.num_workers=-1: 0 reads in threads"),
         ({"train_splits": ["train", "eval"]}, "split eval would be trained on and evaluated on"),
         ({"validation_splits": ["test"]}, "no split test; this store has eval, train"),

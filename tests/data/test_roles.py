@@ -11,7 +11,8 @@ from panns.data import AudioSetDataModule, ClipStore, StoreError
 from panns.data.labels import LabelError
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
-from panns.data.quarantine import read_quarantine, write_quarantine
+from panns.data.quarantine import read_quarantine, told, write_quarantine
+from panns.training.announce import left_out
 
 RATE = 4000
 LABELS = ("Bark", "Speech", "Conversation;Speech", "Police car (siren)", "Music;Speech")
@@ -84,6 +85,22 @@ def test_quarantine_is_read_as_it_was_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_quarantine_saved_by_a_spreadsheet(tmp_path):
+    (tmp_path / "quarantine.csv").write_text("id,why\nc001,mine\n", encoding="utf-8-sig")
+    assert read_quarantine(tmp_path) == {"c001": "mine"}
+
+
+def test_lines_of_no_clip_are_named(own):
+    write_quarantine(own, {"c001": "mine", "TYPO": "mine", "c002 ": "mine"})
+    says = "; 2 of its lines name no clip of the store: 'TYPO', 'c002 '"
+    assert (
+        told(own, ClipStore.open(own).id) == f"1 clips in quarantine, left out by every run: {own}/quarantine.csv{says}"
+    )
+    assert f"1 clips in quarantine{says}, id hash" in left_out(module(own))
+    write_quarantine(own, {"c001": "mine"})
+    assert "name no clip" not in told(own, ClipStore.open(own).id) + left_out(module(own))
+
+
 def test_all_in_quarantine(own):
     write_quarantine(own, {f"c{number:03}": "damaged" for number in range(100, 120)})
     with pytest.raises(StoreError, match=r"no clips to use as validation data.*; 20 clips are in quarantine"):
@@ -110,6 +127,11 @@ def test_black_list_by_ids_by_file_and_by_name(zoo, tmp_path):
         assert len(data.validation_rows) == 20  # c100 is scored all the same
         assert data.fingerprint["blacklist"]["clips"] == 2
     assert module(zoo, blacklist="dcase2017_task4").fingerprint["blacklist"]["clips"] == 0
+    (tmp_path / "other.csv").write_text("id,why\nc003,mine\n")
+    with pytest.raises(
+        ValueError, match=r"other\.csv: none of its 2 lines is a clip of the store, the first is 'id,why'"
+    ):
+        module(zoo, blacklist=str(tmp_path / "other.csv"))
     with pytest.raises(ValueError, match=r"data\.blacklist=nowhere: neither a file nor a list.*dcase2017_task4"):
         module(zoo, blacklist="nowhere")
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from panns.commands.folders import local_folder
 from panns.commands.numbers import whole
 from panns.data.demo.generate import NUM_EVAL, NUM_TRAIN, generate
 from panns.data.packing import index
@@ -12,8 +13,10 @@ from panns.data.ready import demo_source
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, which and how many."""
-    parser.add_argument("--out", type=Path, default=Path("data/demo"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--store", type=Path, metavar="DIR", help="folder of its store; default: OUT-store")
+    parser.add_argument(
+        "--out", type=local_folder, default=Path("data/demo"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument("--store", type=local_folder, metavar="DIR", help="folder of its store; default: OUT-store")
     parser.add_argument(
         "--seed", type=whole(0), default=0, help="the same seed gives the same bytes (default: %(default)s)"
     )

@@ -7,7 +7,7 @@ import numpy as np
 from panns.commands.sources import without_clips
 from panns.data.codecs import CODECS
 from panns.data.first_crc32 import num_unread
-from panns.data.quarantine import read_quarantine
+from panns.data.quarantine import told
 from panns.data.remote_store import RemoteClipStore
 from panns.data.report import print_counts
 from panns.data.store import ClipStore
@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(store, RemoteClipStore):
         here = store.nearby
         print(f"kept here    {here.num_clips:,} clips, {here.num_bytes / 2**20:,.1f} MiB, in {store.root}")
-    if quarantine := read_quarantine(store.root):
-        print(f"quarantine   {len(quarantine):,} clips, left out by every run")
+    if quarantine := told(store.root, store.id):
+        print(f"quarantine   {quarantine}")
     repairs = store.meta.get("repairs", [])
     dropped = sum(repaired["dropped"] for repaired in repairs if "/" not in repaired["before"])  # others were counted
     for repaired in repairs:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from panns.commands.folders import local_folder
 from panns.commands.sources import print_result
 from panns.data.merging import MergeError, merge, merge_parts
 
@@ -16,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STORE",
         help="a store made with --part; or, with --out, finished stores",
     )
-    parser.add_argument("--out", type=Path, metavar="STORE", help="folder of a new store over the stores' files")
+    parser.add_argument(
+        "--out", type=local_folder, metavar="STORE", help="folder of a new store over the stores' files"
+    )
     parser.add_argument("--name", help="name of the new store; default: that of its folder")
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from panns.commands.folders import local_folder
 from panns.studies.bootstrap import RESAMPLES
 from panns.studies.gathering import gather, near_misses, seeds_of
 from panns.studies.outcome import conclude
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: %(default)s)"
     )
     where.add_argument("--wandb", metavar="ENTITY/PROJECT", help="read the runs from Weights & Biases instead")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report; default: that of the study")
+    parser.add_argument(
+        "--out", type=local_folder, metavar="DIR", help="folder of the report; default: that of the study"
+    )
     parser.add_argument(
         "--resamples", type=int, default=RESAMPLES, metavar="N", help="of the clips scored (default: %(default)s)"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from panns.commands.folders import local_folder
 from panns.commands.forms import FORMS
 from panns.commands.numbers import seconds, whole
 from panns.data.parts import Part, part_folder
@@ -64,7 +65,7 @@ def without_clips(store: ClipStore) -> str:
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder of the store")
+    parser.add_argument("--out", type=local_folder, required=True, metavar="STORE", help="folder of the store")
     parser.add_argument("--name", help="name of the store")
     parser.add_argument("--sample-rate", type=whole(1000), default=32000, metavar="HZ", help="default: %(default)s")
     parser.add_argument("--clip-seconds", type=seconds, metavar="S", help="default: 10; esc50: 5")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from panns.commands.folders import local_folder
 from panns.commands.numbers import whole
 from panns.data.verification import repair, verify
 from panns.data.verification.checksums import INDEX_CHANGED
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how_many.add_argument("--all", action="store_true", help="read all clips and hash all files; can be interrupted")
     parser.add_argument("--seed", type=whole(0), default=0, help="another one is another sample (default: %(default)s)")
     parser.add_argument("--repair", action="store_true", help="write the index anew without what is damaged")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes; default: STORE/verify")
+    parser.add_argument("--out", type=local_folder, metavar="DIR", help="where the report goes; default: STORE/verify")
     parser.add_argument("--jobs", type=whole(1), metavar="N", help="processes; default: all cores")
 
 

@@ -165,6 +165,11 @@ def decode_checked(payload: bytes, codec: int, frames: int) -> np.ndarray:
     return samples
 
 
+def short(frames: int, form: ClipForm) -> tuple[str, str]:
+    """What is said of a clip with fewer frames than the form's."""
+    return "short", f"{frames / form.sample_rate:.3f} s"
+
+
 def examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
     """Note what is worth knowing about the samples of a clip, as the reader will see them."""
     samples = samples[: form.clip_samples]
@@ -174,7 +179,7 @@ def examine(samples: np.ndarray, form: ClipForm, findings: Findings) -> None:
             "constant" if same else "silent", f"{len(samples)} {f'samples of {same}' if same else 'zero samples'}"
         )
     if len(samples) < form.clip_samples:
-        findings.append(("short", f"{len(samples) / form.sample_rate:.3f} s"))
+        findings.append(short(len(samples), form))
     clipped = codecs.num_clipped(samples)
     if clipped >= CLIPPED_SAMPLES:
         findings.append(("clipped", f"{clipped} samples at full scale"))

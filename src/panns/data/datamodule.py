@@ -133,6 +133,8 @@ class AudioSetDataModule(pl.LightningDataModule):
             raise ValueError(f"data.clip_seconds={clip_seconds}: give seconds, more than 0, or null for the store's.")
         if num_threads is not None and num_threads < 1:
             raise ValueError(f"data.num_threads={num_threads}: one thread at least reads; null takes as many as cores.")
+        if self.max_damaged_clips < 0:
+            raise ValueError(f"data.max_damaged_clips={self.max_damaged_clips}: 0 stops at the first, or give a limit.")
         if self.num_workers < 0:
             raise ValueError(f"data.num_workers={self.num_workers}: 0 reads in threads, 1 or more in processes.")
         if self.clips_per_epoch < 1 or self.clips_per_epoch % self.batch_size:

@@ -87,7 +87,8 @@ def import_clips(
         if shards is not None:
             shutil.rmtree(shards.folder)
         found = ", ".join(f"{count} {what}" for what, count in report.counts.items() if count)
-        raise PackError(f"{out}: not one clip to {plan['command']} ({found}); {out / 'report.csv'} names them")
+        instead = "; `panns pack` takes them" if report.counts["needs_pack"] else ""
+        raise PackError(f"{out}: not one clip to {plan['command']} ({found}); {out / 'report.csv'} names them{instead}")
     return report
 
 

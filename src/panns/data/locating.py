@@ -22,6 +22,7 @@ from panns.data.clip_audio import (
     examine,
     open_audio,
     read_audio,
+    short,
     window,
 )
 from panns.data.importers import Clip, ReadError
@@ -51,7 +52,7 @@ def _locate_file(form: ClipForm, clip: Clip, audio: Audio | ReadError, findings:
     """The clip as a range of its own audio file, which may lie in an archive."""
     start = 0 if clip.place is None else clip.place.offset
     if start is None:
-        raise LeftOut("needs_pack", "compressed by the file around it")
+        raise LeftOut("needs_pack", "compressed or cut into chunks by the file around it")
     with open_audio(audio) as file:
         first, count = window(file, form, clip, findings)
         if why := as_it_is(file, form, first, count):
@@ -79,6 +80,8 @@ def _locate_samples(form: ClipForm, clip: Clip, place: Samples, findings: Findin
         payload = _read(clip, place.start, 2 * frames)
         examine(codecs.decode(payload, codecs.S16LE), form, findings)
         crc32 = zlib_ng.crc32(payload)
+    elif frames < form.clip_samples:
+        findings.append(short(frames, form))
     return Outcome(clip.id, findings, b"", place.start, 2 * frames, codecs.S16LE, frames, crc32)
 
 

@@ -22,12 +22,14 @@ class Span(NamedTuple):
         nbytes: its length in the archive.
         name: its name there.
         deflated: compressed by zip, and so to be unpacked before anything can read it.
+        crc32: of the audio file, if the archive keeps it.
     """
 
     start: int
     nbytes: int
     name: str
     deflated: bool = False
+    crc32: int | None = None
 
     @property
     def offset(self) -> int | None:
@@ -45,7 +47,11 @@ class Span(NamedTuple):
         with _opened(path) as descriptor:
             for place in places:
                 payload = _pread(descriptor, place.start, place.nbytes)
-                yield _inflate(payload) if place.deflated and isinstance(payload, bytes) else payload
+                if place.deflated and isinstance(payload, bytes):
+                    payload = _inflate(payload)
+                if place.crc32 is not None and isinstance(payload, bytes) and zlib.crc32(payload) != place.crc32:
+                    payload = ReadError("the archive is damaged here (crc32 differs from the one it keeps)")
+                yield payload
 
     def __str__(self) -> str:
         return self.name

@@ -5,11 +5,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from panns.data.selection import Ids, is_listed, names_no_clip
 from panns.data.store_files import StoreError
 from panns.whole_files import written_whole
 
 QUARANTINE = "quarantine.csv"
 HEADER = ["id", "why"]
+SHOWN = 3
 
 
 def read_quarantine(root: Path) -> dict[str, str]:
@@ -22,7 +24,7 @@ def read_quarantine(root: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             header, *rows = list(csv.reader(file)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise StoreError(f"{path}: not a CSV in UTF-8 ({error}); delete it and run `panns verify {root}`") from error
@@ -42,6 +44,23 @@ def write_quarantine(root: Path, entries: Mapping[str, str]) -> None:
         return
     with written_whole(path, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([HEADER, *sorted(entries.items())])
+
+
+def told(root: Path, ids: Ids) -> str:
+    """The quarantine of a store of these clips in words; empty if there is no list."""
+    entries = read_quarantine(root)
+    if not entries:
+        return ""
+    here = int(is_listed(ids, entries).sum())
+    return f"{here:,} clips in quarantine, left out by every run: {root / QUARANTINE}{lines_of_no_clip(root, ids)}"
+
+
+def lines_of_no_clip(root: Path, ids: Ids) -> str:
+    """`; ...` about lines of the quarantine, made by hand perhaps, that keep nothing out; empty if all do."""
+    if not (unknown := names_no_clip(ids, read_quarantine(root))):
+        return ""
+    shown = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
+    return f"; {len(unknown):,} of its lines name no clip of the store: {shown}"
 
 
 def ids_fingerprint(ids: Iterable[bytes]) -> dict[str, int | str]:

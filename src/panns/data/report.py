@@ -76,7 +76,7 @@ class ImportReport:
     def write(self, path: Path) -> None:
         """Write one row a finding: `id,path,what,detail`, by kind, then by id."""
         order = {what: number for number, what in enumerate(KINDS)}
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["id", "path", "what", "detail"])
             writer.writerows(sorted(self.findings, key=partial(_position, order)))

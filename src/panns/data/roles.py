@@ -10,7 +10,7 @@ import numpy.typing as npt
 from panns.data.facts import ID_LISTS, id_list
 from panns.data.labels import read_lines
 from panns.data.quarantine import read_quarantine
-from panns.data.selection import Clips, held_out, is_listed, subset
+from panns.data.selection import Clips, held_out, is_listed, names_no_clip, subset
 from panns.data.store import ClipStore
 
 Rows = npt.NDArray[np.int32]  # 4 bytes: of 2 million clips they are held for the whole run
@@ -111,10 +111,15 @@ def blacklisted_ids(blacklist: str | Sequence[str] | None) -> list[str]:
 
 def _blacklisted(store: ClipStore, blacklist: str | Sequence[str] | None) -> list[str]:
     ids = blacklisted_ids(blacklist)
-    if blacklist is not None and not isinstance(blacklist, str):  # a list of many stores may well name others
-        there = {*store.id[is_listed(store.id, ids)].tolist()}
-        if unknown := [name for name in ids if name.encode() not in there]:
-            raise ValueError(f"data.blacklist names {len(unknown)} of no clip in the store, such as {unknown[0]!r}.")
+    if blacklist is None or not (unknown := names_no_clip(store.id, ids)):
+        return ids
+    if not isinstance(blacklist, str):
+        raise ValueError(f"data.blacklist names {len(unknown)} of no clip in the store, such as {unknown[0]!r}.")
+    if len(unknown) == len(ids) and blacklist not in ID_LISTS:  # a list of many stores may well name others too
+        raise ValueError(
+            f"data.blacklist={blacklist}: none of its {len(ids)} lines is a clip of the store, the first is "
+            f"{ids[0]!r}; give one id a line, such as {store.id[0].decode()}, or leave the key out."
+        )
     return ids
 
 

@@ -89,6 +89,13 @@ def is_listed(ids: Ids, listed: Iterable[str]) -> Mask:
     return np.fromiter((clip_id in known for clip_id in ids.tolist()), dtype=bool, count=len(ids))
 
 
+def names_no_clip(ids: Ids, listed: Iterable[str]) -> list[str]:
+    """What of a list is none of the ids."""
+    names = list(listed)
+    there = {*ids[is_listed(ids, names)].tolist()}
+    return [name for name in names if name.encode() not in there]
+
+
 def _ranks(clips: Clips, seed: int, stream: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Rank in (0, 1) of each clip within its rarest class, and the clips by ascending rank -> (N,), (N,)."""
     random, stratum = hashes(clips.id, seed, stream), _rarest_class(clips)

@@ -71,7 +71,9 @@ def parse_meta(text: bytes, path: Path | str) -> dict:
     try:
         meta = json.loads(text)
     except ValueError as error:
-        raise StoreError(f"{path}: not valid JSON ({error}); delete the folder and make the store anew") from error
+        advice = "the server sends something else for it, a login page perhaps: look at it in a browser"
+        advice = advice if "://" in str(path) else "delete the folder and make the store anew"
+        raise StoreError(f"{path}: not valid JSON ({error}); {advice}") from error
     if not isinstance(meta, dict):
         raise StoreError(f"{path}: not the meta.json of a store; {PUT_BACK}")
     if meta.get("format") != FORMAT:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from panns.data import AudioSetDataModule
+from panns.data.quarantine import lines_of_no_clip
 from panns.models.complexity import Size
 from panns.training.resuming import Changes
 from panns.training.run import told
@@ -93,8 +94,8 @@ def facts(
     if data.clip_samples > store.clip_samples:
         own = f"{store.clip_samples / store.sample_rate:g} s"
         rows.append(("padded", f"clips of {own} with zeros to {data.clip_seconds:g} s (data.clip_seconds)"))
-    if left_out := _left_out(data):
-        rows.append(("left out", left_out))
+    if unused := left_out(data):
+        rows.append(("left out", unused))
     if data.propagate_labels:
         where = "trained on and scored" if data.propagate_labels == "all" else "trained on, not to those scored"
         rows.append(("labels", f"ancestors added to those {where} (data.propagate_labels={data.propagate_labels})"))
@@ -145,11 +146,12 @@ def _data_line(splits: str, fingerprint: dict[str, Any], num_classes: int) -> st
     )
 
 
-def _left_out(data: AudioSetDataModule) -> str:
+def left_out(data: AudioSetDataModule) -> str:
     """What of the data is not used; empty if all is."""
     fingerprint, chosen, parts = data.fingerprint, data.selection, []
+    unknown = lines_of_no_clip(data.store.root, data.store.id)
     for why, words, asked in (
-        ("quarantine", "in quarantine", False),
+        ("quarantine", f"in quarantine{unknown}", bool(unknown)),
         ("blacklist", "of the black list", chosen.blacklist is not None),
     ):
         if fingerprint[why]["clips"] or asked:

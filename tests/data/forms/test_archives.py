@@ -5,6 +5,7 @@ import json
 import os
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from panns.data.forms.archives import Archives, zip_spans
 from panns.data.forms.tar import tar_members
 from panns.data.importers import ReadError
 from panns.data.packing import PackError, index, pack
+from panns.data.places import Span
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 LONG = "a/" * 60 + "b" * 110 + ".wav"  # too long for any header
@@ -54,7 +56,9 @@ def test_walk_finds_what_the_standard_library_finds(form, tmp_path):
         archive.addfile(tarfile.TarInfo("empty.wav"))
     with tarfile.open(path) as archive:
         truth = [(m.name, m.offset_data, m.size) for m in archive.getmembers() if m.isreg()]
-    assert [tuple(member) for member in tar_members(path)] == truth
+    members = list(tar_members(path))
+    assert [member[:3] for member in members if not member.link] == truth
+    assert [(member.name, member.link) for member in members if member.link] == [("link.wav", "x.wav")]
     assert len(truth) == len(NAMES[form]) + 1
 
 
@@ -274,3 +278,72 @@ def test_what_is_said_of_bytes_that_are_no_audio_is_always_the_same(tmp_path):
     assert detail == "Format not recognised."
     with pytest.raises(DecodeError, match=r"^not readable by soundfile \(Format not recognised\.\)$"):
         decode(b"no audio" * 99, SOUNDFILE)
+
+
+def test_joined_tars_are_read_to_the_end(tmp_path):
+    clips = examples()
+    parts = [
+        tar(tmp_path / name, [(f"{clip.id}.wav", audio_file(clip.samples, RATE, "WAV")) for clip in some])
+        for name, some in (("a.tar", clips[:4]), ("b.tar", clips[4:]))
+    ]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "joined.tar").write_bytes(b"".join(path.read_bytes() for path in parts))
+    store, report = import_(index, Archives([tmp_path / "in"]), tmp_path)
+    check_clips(store, clips)
+    assert kinds(report) == {"packed": 10, "missing": 1}
+    with (tmp_path / "in" / "joined.tar").open("ab") as file:
+        file.write(b"what is this" * 100)
+    _, report = import_(index, Archives([tmp_path / "in"]), tmp_path / "more")
+    assert kinds(report) == {"packed": 10, "missing": 1, "damaged_file": 1}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_links_within_a_tar_lead_to_their_files(form, tmp_path):
+    (one, two, three), rest = examples("eval"), examples("balanced_train")
+    deep = "all/" + "d/" * (20 if form == "ustar" else 60) + "x.wav"  # longer than a header has room for
+    path = tar(tmp_path / "a.tar", [(deep, audio_file(one.samples, RATE, "WAV"))], FORMATS[form])
+    links = [
+        (tarfile.SYMTYPE, f"named/{one.id}.wav", f"../{deep}"),
+        (tarfile.LNKTYPE, f"named/{two.id}.wav", deep),
+        (tarfile.SYMTYPE, f"again/{three.id}.wav", f"../named/{one.id}.wav"),
+        (tarfile.SYMTYPE, f"{rest[0].id}.wav", "/somewhere/else.wav"),
+        (tarfile.SYMTYPE, "notes.txt", "/somewhere/else.txt"),
+    ]
+    with tarfile.open(path, "a", format=FORMATS[form]) as archive:
+        for kind, name, target in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    store, report = import_(index, Archives([path]), tmp_path)
+    assert sorted(name.decode() for name in store.id) == sorted(clip.id for clip in (one, two, three))
+    for row in range(3):
+        assert np.array_equal(store.read(row), one.samples)
+    assert findings(report, "unreadable") == [(rest[0].id, "a.tar")]
+
+
+@pytest.mark.parametrize(
+    ("command", "method"), [(index, zipfile.ZIP_STORED), (pack, zipfile.ZIP_STORED), (pack, zipfile.ZIP_DEFLATED)]
+)
+def test_a_zip_member_that_is_not_what_its_crc32_says(command, method, tmp_path):
+    clip, other, path = example("plain123456"), example("--dashes--_"), tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for one in (clip, other):
+            archive.writestr(f"{one.id}.wav", audio_file(one.samples, RATE, "WAV"))
+    path.write_bytes(with_other_samples(path.read_bytes(), next(zip_spans(path))))
+    _, report = import_(command, Archives([path]), tmp_path)
+    assert findings(report, "unreadable") == [(clip.id, f"a.zip, {clip.id}.wav")]
+    assert report.packed == 1
+
+
+def with_other_samples(archive: bytes, span: Span) -> bytes:
+    """The archive with a bit of this member flipped that leaves it a file of its length."""
+    for place in range(span.start + span.nbytes // 2, span.start + span.nbytes):
+        damaged = bytearray(archive)
+        damaged[place] ^= 1
+        payload = damaged[span.start : span.start + span.nbytes]
+        try:
+            if not span.deflated or len(zlib.decompress(payload, -zlib.MAX_WBITS)) == 2 * RATE + 44:
+                return bytes(damaged)
+        except zlib.error:
+            continue
+    raise AssertionError("every change breaks the stream")

@@ -94,6 +94,35 @@ def test_ast_manifest_whose_audio_has_moved(tmp_path):
     assert len(store) == 10
 
 
+def test_ast_manifest_whose_audio_has_moved_into_folders(tmp_path):
+    manifest = ast_json(tmp_path / "train.json", tmp_path / "audio_16k")
+    rows = json.loads(manifest.read_text())["data"]
+    moved = tmp_path / "now"
+    for number, row in enumerate(rows[1:]):  # the first has stayed where it was
+        place = moved / ("part" if number % 2 else "audio_16k") / Path(row["wav"]).name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(row["wav"], place)
+    store, report = import_(index, AstManifests([manifest], moved), tmp_path, sample_rate=16000)
+    assert kinds(report) == {"packed": 10, "missing": 1}
+    assert len(store) == 10
+    (tmp_path / "other.json").write_text(json.dumps({"data": [{"wav": "/a/b.flac", "labels": "/m/09x0r"}]}))
+    both = AstManifests([manifest, tmp_path / "other.json"], moved)
+    with pytest.raises(
+        SourceError, match=r"other\.json: none of its files is there, nor in or below .*now; .*/a/b\.fl"
+    ):
+        import_(index, both, tmp_path / "both", sample_rate=16000)
+
+
+def test_a_folder_linked_into_itself_is_walked_once(tmp_path):
+    clip, other = examples()[:2]
+    write(tmp_path / "a" / "b" / f"Y{clip.id}.wav", audio_file(clip.samples, RATE, "WAV"))
+    write(tmp_path / "elsewhere" / f"Y{other.id}.wav", audio_file(other.samples, RATE, "WAV"))
+    (tmp_path / "a" / "b" / "loop").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "other").symlink_to(tmp_path / "elsewhere")
+    _, report = import_(index, AudioFolder(tmp_path / "a"), tmp_path)
+    assert kinds(report) == {"packed": 2, "missing": 9}
+
+
 def test_ast_labels_are_compared(tmp_path):
     manifest = ast_json(tmp_path / "train.json", tmp_path / "audio_16k")
     clip = examples()[3]

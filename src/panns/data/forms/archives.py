@@ -17,7 +17,7 @@ from typing import Any
 from panns.data.audioset import Entry
 from panns.data.forms.files import find_files
 from panns.data.forms.folder import AUDIO_SUFFIXES
-from panns.data.forms.tar import tar_members
+from panns.data.forms.tar import Member, tar_members
 from panns.data.importers import ReadError
 from panns.data.labels import audioset_classes
 from panns.data.places import Span
@@ -49,18 +49,31 @@ class Archives:
         mids = {name: label.mid for label in audioset_classes() for name in label}
         for path in self.paths:
             spans: list[Span] = []
+            links: list[Member] = []
             try:
-                for span in zip_spans(path) if path.suffix.lower() == ".zip" else tar_spans(path):
-                    spans.append(span)
+                if path.suffix.lower() == ".zip":
+                    spans.extend(zip_spans(path))
+                else:
+                    for member in tar_members(path):
+                        if member.link:
+                            links.append(member)
+                        else:
+                            spans.append(Span(member.start, member.nbytes, member.name))
             except (ReadError, OSError, zipfile.BadZipFile) as error:
                 report.add("damaged_file", "", path, f"{error}; {len(spans)} members before that are used")
-            yield from _entries(path, spans, mids, report)
+            yield from _entries(path, [*spans, *_linked(path, spans, links, report)], mids, report)
 
 
-def tar_spans(path: Path) -> Iterator[Span]:
-    """The files in a tar archive."""
-    for member in tar_members(path):
-        yield Span(member.start, member.nbytes, member.name)
+def _linked(path: Path, spans: Sequence[Span], links: Sequence[Member], report: ImportReport) -> Iterator[Span]:
+    """The files that links in a tar archive lead to, under the names of the links."""
+    found = {span.name: span for span in spans}
+    for link in links:
+        if link.link in found:
+            found[link.name] = found[link.link]._replace(name=link.name)
+            yield found[link.name]
+        elif link.name.lower().endswith(AUDIO_SUFFIXES):
+            detail = f"{link.name} is a link to {link.link}, which is not in the archive"
+            report.add("unreadable", _stem(link.name), path, detail)
 
 
 def zip_spans(path: Path) -> Iterator[Span]:
@@ -76,7 +89,8 @@ def zip_spans(path: Path) -> Iterator[Span]:
                 raise ReadError(f"no zip header at byte {info.header_offset:,}")
             _, name, extra = LOCAL_HEADER.unpack(header)
             start = info.header_offset + LOCAL_HEADER.size + name + extra
-            yield Span(start, info.compress_size, info.filename, info.compress_type == zipfile.ZIP_DEFLATED)
+            deflated = info.compress_type == zipfile.ZIP_DEFLATED
+            yield Span(start, info.compress_size, info.filename, deflated, info.CRC)
 
 
 def _entries(path: Path, spans: Sequence[Span], mids: Mapping[str, str], report: ImportReport) -> Iterator[Entry]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panns.data.audioset import Entry
-from panns.data.forms.files import find_audio
-from panns.data.importers import SourceError
+from panns.data.forms.files import AudioPlaces, none_is_there
 from panns.data.report import ImportReport
 from panns.data.tables import read_ast
 
@@ -20,7 +19,7 @@ class AstManifests:
 
     Args:
         manifests: the JSON files.
-        folder: where the audio is now, if it has moved: paths are taken from there, as they are or by file name.
+        folder: where the audio is now, if it has moved; see `AudioPlaces`.
     """
 
     manifests: Sequence[Path]
@@ -33,15 +32,13 @@ class AstManifests:
 
     def entries(self, report: ImportReport) -> Iterator[Entry]:
         """Every file that is there; one that is not is reported as missing with its clip."""
-        first, found = "", False
-        for manifest in self.manifests:
-            for item in read_ast(Path(manifest)):
-                path, first = find_audio(item.path, Path(manifest), self.folder), first or item.path
-                if path is not None:
+        places = AudioPlaces(self.folder)
+        for manifest in map(Path, self.manifests):
+            found, items = False, read_ast(manifest)
+            for item in items:
+                if (path := places.find(item.path, manifest)) is not None:
                     found = True
                     mids = tuple(mid.strip() for mid in item.labels.split(",") if mid.strip())
                     yield Entry((path.stem,), str(path), mids=mids)
-        if not found:
-            raise SourceError(
-                f"{self.manifests[0]}: none of its files is there, the first is {first}; --audio says where they are"
-            )
+            if not found:
+                raise none_is_there(manifest, items[0].path, self.folder)

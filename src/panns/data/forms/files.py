@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from panns.data.importers import SourceError
@@ -31,20 +32,52 @@ def walk(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     """All files with one of the suffixes in or below a folder, always in the same order."""
     endings = tuple(suffixes)
     for root, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not _leads_back(root, name))
         for name in sorted(names):
             if name.lower().endswith(endings):
                 yield Path(root, name)
 
 
-def find_audio(path: str, manifest: Path, folder: Path | None) -> Path | None:
-    """The audio file that a manifest names, if it is there.
+def _leads_back(root: str, name: str) -> bool:
+    """Whether a folder is a link to one that it lies in."""
+    path = Path(root, name)
+    return path.is_symlink() and Path(root).resolve().is_relative_to(path.resolve())
+
+
+class AudioPlaces:
+    """Where the audio files are that manifests name.
 
     Args:
-        manifest: beside which relative paths start.
-        folder: where the audio is now, if it has moved: the path is taken from there, as it is or by file name.
+        folder: where the audio is now, if it has moved.
     """
-    places = [Path(path), Path(manifest.parent, path)]
-    if folder is not None:
-        places = [Path(folder, path.lstrip("/")), Path(folder, Path(path).name)]
-    return next((place for place in places if place.is_file()), None)
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def find(self, path: str, manifest: Path) -> Path | None:
+        """The audio file that a manifest names, if it is there.
+
+        In the folder given: the path as it is, or without its first parts, or the first file of its name in or below
+        the folder. Where there is none, and without a folder: as written, from beside the manifest on.
+        """
+        parts = Path(path.lstrip("/")).parts
+        tails = () if self.folder is None else (Path(self.folder, *parts[n:]) for n in range(len(parts)))
+        found = next((place for place in tails if place.is_file()), None) or self._by_name.get(Path(path).name)
+        return found or next((place for place in (Path(path), Path(manifest.parent, path)) if place.is_file()), None)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for path in () if self.folder is None else walk(self.folder, ("",)):
+            found.setdefault(path.name, path)
+        return found
+
+
+def none_is_there(manifest: Path, first: str, folder: Path | None) -> SourceError:
+    """What is said of a manifest none of whose files can be found."""
+    if folder is None:
+        return SourceError(f"{manifest}: none of its files is there, the first is {first}; --audio says where they are")
+    return SourceError(
+        f"{manifest}: none of its files is there, nor in or below {folder}; the first is {first}. Give the folder that "
+        "holds files of these names, or leave this manifest out"
+    )

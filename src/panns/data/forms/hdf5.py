@@ -11,7 +11,7 @@ PaSST: `audio_name` S20 (`Y<id>.mp3`, in the unbalanced part `NN/Y<id>.mp3`), `m
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import h5py
@@ -115,7 +115,7 @@ class Hdf5Packs:
         for first in range(0, len(names), BLOCK_ROWS):
             block = slice(first, first + BLOCK_ROWS)
             for row, (name, mids) in enumerate(zip(names[block], _mids(target[block]), strict=True), start=first):
-                stem = bytes(name).decode(errors="replace").rpartition("/")[2].rpartition(".")[0]
+                stem = PurePosixPath(bytes(name).decode(errors="replace")).stem
                 if name:
                     yield Entry((stem,), str(path), place(row), mids)
                 else:

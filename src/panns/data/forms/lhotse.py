@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from panns.data.audioset import Entry
-from panns.data.forms.files import find_audio, find_files
+from panns.data.forms.files import AudioPlaces, find_files, none_is_there
 from panns.data.importers import ReadError, SourceError
 from panns.data.labels import audioset_classes
 from panns.data.report import ImportReport
@@ -35,7 +35,7 @@ class LhotseManifests:
 
     Args:
         given: manifests of cuts, or of recordings and supervisions, or folders searched for them.
-        folder: where the audio is now, if it has moved: paths are taken from there, as they are or by file name.
+        folder: where the audio is now, if it has moved; see `AudioPlaces`.
     """
 
     given: Sequence[Path]
@@ -58,7 +58,7 @@ class LhotseManifests:
             by_kind[_kind(path)].append(path)
         labels = _labels(item for _, item in _items(by_kind[SUPERVISION], report))
         cut: set[str] = set()
-        first, found = "", False
+        first, found, places = "", False, AudioPlaces(self.folder)
         for path, item in _items([*by_kind[CUT], *by_kind[RECORDING]], report):
             recording: Item = item if "sources" in item else item.get("recording") or {}
             if recording is item and item.get("id") in cut:
@@ -70,15 +70,12 @@ class LhotseManifests:
                 report.add("unreadable", str(item.get("id", "")), path, detail)
                 continue
             cut.add(recording["id"])
-            audio, first = find_audio(source, path, self.folder), first or source
+            audio, first = places.find(source, path), first or source
             if audio is not None:
                 found = True
                 yield entry._replace(names=tuple(dict.fromkeys([audio.stem, *entry.names])), path=str(audio))
         if not found:
-            raise SourceError(
-                f"{self.manifests[0]}: none of its files is there, the first is {first or 'not named'}; --audio says "
-                "where they are"
-            )
+            raise none_is_there(self.manifests[0], first or "not named", self.folder)
 
 
 def _kind(path: Path) -> str:

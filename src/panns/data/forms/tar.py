@@ -6,6 +6,7 @@ A file is read as far as it is whole: what follows a damaged header cannot be fo
 """
 
 import os
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,30 +14,34 @@ from typing import NamedTuple
 from panns.data.importers import ReadError
 
 BLOCK = 512
+HARD_LINK, SYMBOLIC_LINK = b"1", b"2"
 GZIP_MAGIC = b"\x1f\x8b"
 _CHECKSUM = slice(148, 156)
 
 
 class Member(NamedTuple):
-    """A regular file in an archive: its name, its first byte, its length."""
+    """A file in an archive: its name, its first byte, its length; or the name of the member that it is a link to."""
 
     name: str
     start: int
     nbytes: int
+    link: str = ""
 
 
 def tar_members(path: Path) -> Iterator[Member]:
-    """All regular files of a tar archive (ustar, GNU or pax), in order.
+    """All files and links of a tar archive (ustar, GNU or pax), or of several joined by `cat`, in order.
 
     Raises:
         ReadError: no tar archive, or one that is damaged or cut off from here on.
     """
     size = path.stat().st_size
     with path.open("rb", buffering=0) as file:
-        position, long_name, zeros = 0, "", 0
-        while zeros < 2:  # two blocks of zeros end an archive
+        position, long_name, long_link, zeros = 0, "", "", 0
+        while True:
             header = os.pread(file.fileno(), BLOCK, position)
             if len(header) < BLOCK:
+                if zeros >= 2 and not header.strip(b"\0"):  # two blocks of zeros end an archive
+                    return
                 if position:
                     raise ReadError(f"ends without an end mark after {position:,} bytes: cut off?")
                 raise ReadError("0 bytes" if not size else "no tar archive")
@@ -48,12 +53,20 @@ def tar_members(path: Path) -> Iterator[Member]:
             nbytes, kind = _number(header[124:136]), header[156:157]
             if start + nbytes > size:
                 raise ReadError(f"cut off: {_name(header)} should end at byte {start + nbytes:,}, the file at {size:,}")
-            if kind in b"Lx":  # a name that is too long for the header of the next member
-                long_name = _long_name(os.pread(file.fileno(), nbytes, start), kind) or long_name
-            elif kind in b"0\0":
-                yield Member(long_name or _name(header), start, nbytes)
-            if kind not in b"Lx":
-                long_name = ""
+            if kind in b"LKx":  # a name that is too long for the header of the next member
+                content = os.pread(file.fileno(), nbytes, start)
+                long_name = _long_name(content, kind, b"L", b"path") or long_name
+                long_link = _long_name(content, kind, b"K", b"linkpath") or long_link
+                position = start + -(-nbytes // BLOCK) * BLOCK
+                continue
+            name, link = long_name or _name(header), long_link or _text(header[157:257])
+            if kind in b"0\0":
+                yield Member(name, start, nbytes)
+            elif kind == HARD_LINK:
+                yield Member(name, start, 0, link)
+            elif kind == SYMBOLIC_LINK:
+                yield Member(name, start, 0, posixpath.normpath(posixpath.join(posixpath.dirname(name), link)))
+            long_name = long_link = ""
             position = start + -(-nbytes // BLOCK) * BLOCK
 
 
@@ -84,14 +97,15 @@ def _name(header: bytes) -> str:
     return f"{prefix}/{name}" if prefix else name
 
 
-def _long_name(content: bytes, kind: bytes) -> str:
-    if kind == b"L":
-        return _text(content)
+def _long_name(content: bytes, kind: bytes, gnu: bytes, pax: bytes) -> str:
+    """The text of GNU's kind of header, or of pax's key; empty if this header has another."""
+    if kind != b"x":
+        return _text(content) if kind == gnu else ""
     try:
         while content:  # pax: records "<length> <key>=<value>\n"
             length = int(content.split(b" ", 1)[0])
             key, value = content[:length].split(b" ", 1)[1].removesuffix(b"\n").split(b"=", 1)
-            if key == b"path":
+            if key == pax:
                 return value.decode("utf-8", "surrogateescape")
             content = content[max(length, 1) :]
     except (ValueError, IndexError) as error:

@@ -42,12 +42,12 @@ def repair(result: Verification) -> tuple[Path, int]:
         raise StoreError(f"{store.root}: not one clip is whole: nothing to keep; make the store anew")
     aside = _set_aside(result)
     columns, dropped = _kept_columns(result), int((~keep).sum())
-    kept_ids = set(columns["id"].tolist())
+    gone = {*store.id[~keep].tolist()} - {*columns["id"].tolist()}
     meta = json.loads((store.root / "meta.json").read_text(encoding="utf-8"))
     meta["repairs"] = [*meta.get("repairs", []), {"dropped": dropped, "before": aside.name}]
     (store.root / PENDING).write_text(aside.name, encoding="utf-8")
     write_index(store.root, columns, meta)
-    write_quarantine(store.root, {i: why for i, why in result.quarantine.items() if i.encode() in kept_ids})
+    write_quarantine(store.root, {i: why for i, why in result.quarantine.items() if i.encode() not in gone})
     now = index_checksums(store.root)
     write_crc32(crc32_file(store.root, now), np.where(store.crc32 == 0, result.crc32, 0)[keep])
     _renew_checksums(result, now, {os.fsdecode(path) for path in columns["path"]})

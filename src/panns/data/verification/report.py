@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
-from panns.data.quarantine import QUARANTINE
+from panns.data.quarantine import told
 from panns.data.verification.checksums import CHECKSUMS
 from panns.data.verification.coverage import Coverage
 from panns.data.verification.kinds import DAMAGED_CLIP, DAMAGED_FILE, LEAK, NOTED
@@ -53,10 +53,8 @@ def print_report(result: Verification, console: Console, repairing: bool = False
     console.print()
     if unread := int(np.count_nonzero(result.crc32 == 0)):
         console.print(f"{unread:,} clips were indexed without being read: --all reads them and keeps a crc32 of each")
-    if result.quarantine and not repairing:
-        console.print(
-            f"{len(result.quarantine):,} clips in quarantine, left out by every run: {store.root / QUARANTINE}"
-        )
+    if not repairing and (quarantine := told(store.root, store.id)):
+        console.print(quarantine, highlight=False)
     where = "" if result.everything else " in what was checked"
     console.print("damage was found" if not result.is_whole else f"no damage{where}")
     kept = f"checksums: {store.root / CHECKSUMS}"
