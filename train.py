@@ -31,7 +31,7 @@ from panns.training.overrides import check_overrides
 from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.resuming import check_fits, check_same_data
-from panns.training.run import Run, register_resolvers
+from panns.training.run import Run, objective_of, register_resolvers
 from panns.training.trainer import made_callbacks, seed_everything
 from panns.weights.cache import locate
 from panns.weights.loading import load_weights
@@ -49,9 +49,10 @@ def train(cfg: DictConfig) -> float:
         else:
             if (Path(cfg.data.store) / "meta.json").is_file():  # else the data is gone, and the run still finished
                 check_same_data(run.folder, results["fingerprint"], instantiate(cfg.data).fingerprint)
-            print(f"Finished before: {cfg.objective} {results[cfg.objective]:.4f}; resume=never trains anew.")
+            score = objective_of(results, cfg.objective)
+            print(f"Finished before: {cfg.objective} {score:.4f}; resume=never trains anew.")
             print_files(run.folder)
-        return results[cfg.objective]
+        return objective_of(results, cfg.objective)
 
 
 def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:

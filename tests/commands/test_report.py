@@ -10,13 +10,15 @@ from panns.cli import main
 from panns.commands.report import place
 from runs import SMALL, start
 
+OF_ALL_ROWS = [word for word in SMALL if not word.startswith("model.frontend.n_mels=")]
+
 
 @pytest.fixture(scope="module")
 def runs(tones, tmp_path_factory):
     """Two rows of a study, a seed each."""
     folder = tmp_path_factory.mktemp("study") / "runs"
     folder.mkdir()
-    for name, row in (("a", ["model.frontend.n_mels=32"]), ("b", [])):
+    for name, row in (("a", ["model.frontend.n_mels=32"]), ("b", ["model.frontend.n_mels=64"])):
         command = ["hydra.mode=RUN", "experiment=mel_bins_demo", *row, "seed=0", "data.max_epochs=1"]
         done = start(tones, folder / name, *command)
         assert done.returncode == 0, done.stderr
@@ -24,7 +26,7 @@ def runs(tones, tmp_path_factory):
 
 
 def test_runs_of_train_py_are_found_and_compared(runs, tones, tmp_path, capsys):
-    given = [*SMALL, f"data.store={tones}", "data.max_epochs=1"]
+    given = [*OF_ALL_ROWS, f"data.store={tones}", "data.max_epochs=1"]
     command = ["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path), "--resamples", "200"]
     assert main(command) == 0
     said = capsys.readouterr()
@@ -41,7 +43,7 @@ def test_runs_of_train_py_are_found_and_compared(runs, tones, tmp_path, capsys):
     text = (tmp_path / "report.md").read_text()
     assert "## Against 64 bins" in text
     assert "kept no scores" not in text
-    assert " ".join(["`panns report mel_bins_demo", *SMALL[:2]]) in text
+    assert " ".join(["`panns report mel_bins_demo", *OF_ALL_ROWS[:2]]) in text
 
 
 def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
@@ -51,7 +53,7 @@ def test_without_a_finished_run_the_exit_code_says_so(runs, tmp_path, capsys):
 
 
 def test_seeds_as_they_were_given_to_train(runs, tones, tmp_path, capsys):
-    given = [*SMALL, f"data.store={tones}", "data.max_epochs=1"]
+    given = [*OF_ALL_ROWS, f"data.store={tones}", "data.max_epochs=1"]
     for seeds, state in (("seed=0", "2 of 3 runs are finished, 1 missing."), ("seed=0,4", "2 of 6 runs are finished")):
         command = ["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path)]
         assert main([*command, "--resamples", "2", seeds]) == 0  # options may stand between
@@ -61,21 +63,28 @@ def test_seeds_as_they_were_given_to_train(runs, tones, tmp_path, capsys):
 
 
 def test_a_report_does_not_give_way_to_one_of_nothing(runs, tones, tmp_path, capsys):
-    places = ["--runs", str(runs), "--out", str(tmp_path), "--resamples", "2"]
-    assert main(["report", "mel_bins_demo", *SMALL, f"data.store={tones}", "data.max_epochs=1", *places]) == 0
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert main(["report", "mel_bins_demo", *places]) == 1
-    assert f"{tmp_path / 'report.md'} stays as it is" in capsys.readouterr().err
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    out, none = tmp_path / "out", tmp_path / "none"
+    none.mkdir()
+    of = ["report", "mel_bins_demo", *OF_ALL_ROWS, f"data.store={tones}", "--out", str(out), "--resamples", "3"]
+    assert main([*of, "data.max_epochs=1", "--runs", str(runs)]) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert b"--resamples 3" in before["report.md"]
+    assert main([*of, "data.max_epochs=1", "--runs", str(none)]) == 1
+    assert f"{out / 'report.md'} stays as it is" in capsys.readouterr().err
+    for other in (of, ["report", "data_size_demo", *of[2:], "data.max_epochs=1"]):
+        assert main([*other, "--runs", str(runs)]) == 2
+        assert f"{out / 'report.md'} was made by `panns report mel_bins_demo" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_runs_made_with_other_options_are_named_with_these(runs, tones, tmp_path, capsys):
-    given = [*SMALL, f"data.store={tones}", "data.max_epochs=2"]
+    given = [*OF_ALL_ROWS, f"data.store={tones}", "data.max_epochs=2"]
     assert main(["report", "mel_bins_demo", *given, "--runs", str(runs), "--out", str(tmp_path)]) == 1
     line = f"{runs / 'a'} and 1 more: of no row, but for data.max_epochs 1 there, 2 here."
     assert line in capsys.readouterr().out
     assert line in (tmp_path / "report.md").read_text().replace("\\", "")
-    of_another = ["report", "data_size_demo", *given, "data.max_epochs=1", "--runs", str(runs), "--out", str(tmp_path)]
+    other = ["--runs", str(runs), "--out", str(tmp_path / "other")]
+    of_another = ["report", "data_size_demo", *given, "data.max_epochs=1", *other]
     assert main([*of_another, "--resamples", "2"]) == 0
     said = capsys.readouterr().out
     assert "1 of 24 runs are finished" in said  # 64 bins are all clips
@@ -107,6 +116,9 @@ def test_a_study_is_named_by_its_folder_or_its_name(argument, name, folder):
         (["depth", "--resamples", "1"], "--resamples 1: at least two are needed"),
         (["experiments/depth", "experiment=data_size"], "experiment=data_size: the study is depth; name the other one"),
         (["depth", "seed=[1"], "depth cannot be composed with seed=[1"),
+        (["depth", "row='ResNet 22'"], "row='ResNet 22': a report is of all rows of its study"),
+        (["mel_bins", "model.frontend.n_mels=40"], "model.frontend.n_mels=40 sets for all rows of mel_bins what they"),
+        (["mel_bins", "study.rows=null"], "study.rows of mel_bins is empty"),
         (["depth", "--resamples", "9", "experiment=data_size"], "experiment=data_size: the study is depth"),
     ],
 )

@@ -70,6 +70,15 @@ def test_choices_by_pattern(loader):
     ]
 
 
+@pytest.mark.parametrize("word", ["model=cnn10", "++optimizer.lr=1e-3,1e-4"])
+def test_what_the_rows_vary_is_not_set_for_all_of_them(loader, word):
+    with pytest.raises(
+        StudyError, match=r"sets for all rows of depth what they vary \(row '\w+.* has (model|optimizer)"
+    ):
+        sweep_words(STUDY, [word], loader)
+    assert len(sweep_words(STUDY, ["model.frontend.n_mels=32"], loader)) == 4  # a key below one that they vary
+
+
 def test_a_row_that_is_not_there_is_named(loader):
     with pytest.raises(StudyError, match=r"depth has no row 'depp'.*'shallow', 'deep \(6\)'"):
         sweep_words(STUDY, ["row=shallow,depp"], loader)

@@ -10,7 +10,9 @@ from sklearn.metrics import average_precision_score
 
 from panns.studies.gathering import gather
 from panns.studies.outcome import conclude
+from panns.studies.report.wording import verdict
 from panns.studies.runs import find_runs
+from panns.studies.statistics import Interval
 from panns.studies.study import load_study
 from studies.made import FINGERPRINT, made_run, scored, write_scores
 
@@ -58,6 +60,29 @@ def test_means_intervals_and_differences(made, outcome):
     expected = by_hand["128 bins"][0] - by_hand["64 bins"][0]
     assert one_seed.over_clips.mean.value == pytest.approx(expected, abs=1e-6)
     assert one_seed.over_seeds.low is None
+
+
+def test_with_other_seeds_the_clips_tell_of_those_of_both_rows(made, tmp_path):
+    first, second = (study_jobs(made, label) for label in ("32 bins", "64 bins"))
+    scores = {(label, seed): made.scores[label, seed] for label in ("32 bins", "64 bins") for seed in (0, 1, 2)}
+    for job in (*first, *second):
+        if (job.row.label, job.seed) != ("64 bins", 0):
+            made_run(tmp_path, job.cfg, scores[job.row.label, job.seed], made.targets)
+    against = next(row.against for row in concluded(made, tmp_path).rows if row.label == "32 bins")
+    by_hand = {key: average_precision_score(made.targets, of_run) for key, of_run in scores.items()}
+    all_seeds = np.mean([by_hand["32 bins", s] for s in (0, 1, 2)]) - np.mean([by_hand["64 bins", s] for s in (1, 2)])
+    of_both = np.mean([by_hand["32 bins", s] - by_hand["64 bins", s] for s in (1, 2)])
+    assert against.over_seeds.value == pytest.approx(all_seeds)
+    assert against.of_common_seeds == pytest.approx(of_both, abs=1e-6)
+    assert against.of_common_seeds == against.over_clips.mean.value
+    opposite = replace(against, over_seeds=Interval(-0.1, -0.2, -0.05, 0.01))
+    assert verdict(replace(opposite, over_clips=replace(against.over_clips, mean=Interval(0.1, 0.05, 0.2, 0.01)))) == (
+        "not told apart: the seeds of both rows say otherwise"
+    )
+
+
+def study_jobs(made, label):
+    return [job for job in made.study.jobs() if job.row.label == label]
 
 
 def test_runs_that_were_scored_on_other_clips_are_not_compared(made, two_rows, tmp_path):

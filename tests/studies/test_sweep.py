@@ -38,6 +38,18 @@ def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, 
     ]
     assert len(list((tmp_path / "runs" / ".jobs").glob("*.log"))) == 3
 
+    machines = ["optimizer.lr=1e-3,2e-3", "seed=0", "data.num_threads=1,2"]
+    code, said = finish(tmp_path, tones, *rates, *machines)
+    assert code == 0
+    assert "2 jobs, 2 of them finished before.\n  2 more combinations differ from one of these in nothing" in said
+    whole = first.read_text()
+    first.write_text(whole[:50])
+    code, said = finish(tmp_path, tones, *rates, *machines)
+    assert code == 1
+    assert f"train.py: {first.relative_to(tmp_path)} cannot be read" in said
+    assert "Traceback" not in said
+    first.write_text(whole)
+
     code, said = finish(tmp_path, tones, *rates, "optimizer.lr=1e-3", "seed=0", "resume=never", "data.store=none")
     assert code == 1
     assert "0 of 1 jobs are finished, 0 of them now" in said  # the old results are none of a new start

@@ -1,12 +1,13 @@
 """The name of a run is its scientific configuration; its folder is gone if the run came to nothing."""
 
+import math
 import os
 
 import pytest
 import torch
 
 from panns.training import run
-from panns.training.run import Run, RunBusyError, RunError, config_hash, science
+from panns.training.run import Run, RunBusyError, RunError, config_hash, objective_of, science
 from runs import config, start
 
 FROZEN = {
@@ -74,6 +75,22 @@ def test_a_key_of_a_later_version_leaves_old_names(monkeypatch):
     assert config_hash(new) == before
     assert config_hash(config("experiment=demo", "+task.later=2")) != before
     assert "later" in science(config("experiment=demo", "+task.later=2"))["task"]
+
+
+@pytest.mark.parametrize("text", ['{"val/mAP": 0.1', "[]", "", "\x00"])
+def test_damaged_results_are_told_with_the_way_on(text, tmp_path):
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(
+        RunError, match=r"metrics\.json cannot be read .*: remove it, and the same command scores the run"
+    ):
+        Run(tmp_path).results()
+
+
+def test_a_score_that_a_run_has_not(tmp_path):
+    (tmp_path / "metrics.json").write_text('{"val/mAP": 1.0}')  # d' is infinite then
+    results = Run(tmp_path).results()
+    assert objective_of(results, "val/mAP") == 1.0
+    assert math.isnan(objective_of(results, "val/d_prime"))
 
 
 def started(folder):

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from panns.commands.folders import local_folder
 from panns.studies.bootstrap import RESAMPLES
 from panns.studies.gathering import gather, near_misses, seeds_of
 from panns.studies.outcome import conclude
-from panns.studies.report.run_sections import Source
+from panns.studies.report.run_sections import Source, made_by
 from panns.studies.report.sections import opening
 from panns.studies.report.writing import REPORT, write_report
 from panns.studies.runs import find_runs
@@ -56,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
     name, folder = place(args.study)
     if other := [word for word in args.overrides if word.lstrip("+~").partition("=")[0] == "experiment"]:
         raise ValueError(f"{other[0]}: the study is {name}; name the other one in its place.")
+    if rows := [word for word in args.overrides if word.partition("=")[0] == "row"]:
+        raise ValueError(f"{rows[0]}: a report is of all rows of its study; leave it out.")
     out = args.out or folder
+    _check_is_the_place(out, name, args.overrides)
     check_overrides([f"experiment={name}", *args.overrides], config_dir())
     study = load_study(name, args.overrides)
     runs, unread = wandb_runs(args.wandb) if args.wandb else find_runs(args.runs)
@@ -76,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
     print(study.question, *opening(outcome), *unread, sep="\n")
     for row in outcome.averaged:
-        mean = row.scores[outcome.metric]
-        print(f"  {row.label:<32} {outcome.metric} {mean.value:.4f}  ({len(row.row_runs.averaged)} runs)")
+        mean, averaged = row.scores[outcome.metric], row.row_runs.averaged
+        print(f"  {row.label:<32} {outcome.metric} {mean.value:.4f}  ({len(averaged)} run{'s'[: len(averaged) > 1]})")
     print(f"{out}: {', '.join(written)}")
     return 0 if outcome.finished else 1
 
@@ -102,6 +106,21 @@ def place(argument: str) -> tuple[str, Path]:
     return name, root / study if study == name else root / study / "demo"
 
 
+def _check_is_the_place(out: Path, name: str, overrides: Sequence[str]) -> None:
+    """Refuses to put a report in the place of another study's, or of one made with other keys; other seeds are none."""
+    if (out / REPORT).is_file() and (made := made_by((out / REPORT).read_text(encoding="utf-8"))):
+        study, *words = shlex.split(made)[2:]
+        before, now = (
+            {word for word in given if "=" in word and not word.startswith(("--", "seed="))}
+            for given in (words, overrides)
+        )
+        if (place(study)[0], before) != (name, now):
+            raise ValueError(
+                f"{out / REPORT} was made by `{made}`, with other keys: --out DIR writes this one elsewhere; "
+                "to put it there, remove that one first."
+            )
+
+
 def _command(args: argparse.Namespace, out: Path) -> str:
     """The command as it can be given again, whatever the folder was called."""
     words = ["panns", "report", args.study, *args.overrides]
@@ -109,6 +128,8 @@ def _command(args: argparse.Namespace, out: Path) -> str:
         words += ["--wandb", args.wandb]
     elif args.runs != Path("runs"):
         words += ["--runs", str(args.runs)]
+    if args.resamples != RESAMPLES:
+        words += ["--resamples", str(args.resamples)]
     if args.out:
         words += ["--out", str(out)]
     return shlex.join(words)

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, open_dict
 
-from panns.studies.study import Row, Study, StudyError, quoted
+from panns.studies.study import Row, Study, StudyError, check_not_varied, quoted
 from panns.training.folders import other_configuration
 from panns.training.run import different, science, told
 
@@ -58,6 +58,7 @@ def sweep_words(study: Study | None, given: Sequence[str], loader: ConfigLoader)
     overrides = {override.get_key_element(): override for override in parsed}
     seeds = [f"{SEED}={value}" for value in _values(overrides.pop(SEED))] if SEED in overrides else []
     if study is not None:
+        check_not_varied(study, given)
         seeds = seeds or [f"{SEED}={seed}" for seed in study.seeds]
     rows: list[Row | None] = chosen_rows(study, overrides.pop(ROW, None)) if study else [None]
     swept = [key for key, override in overrides.items() if override.is_sweep_override()]

@@ -1,5 +1,6 @@
 """What a study found: each row's means over seeds, and its difference to the reference row and to the paper."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,14 @@ class Against:
     over_clips: Gain | None
     why_not: str = ""
     by_folds: bool = False
+
+    @property
+    def of_common_seeds(self) -> float | None:
+        """The difference that `over_clips` is of, where it is another than that over all seeds."""
+        if self.over_clips is None or self.over_seeds is None:
+            return None
+        value = self.over_clips.mean.value
+        return None if math.isclose(value, self.over_seeds.value, abs_tol=1e-6) else value
 
     @cached_property
     def changed(self) -> NDArray[np.bool_]:

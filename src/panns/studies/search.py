@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,10 +26,10 @@ from panns.studies.launching import JobError
 from panns.studies.runs import ERROR, cause
 from panns.studies.space import as_label, as_words, split
 from panns.studies.study import StudyError, quoted
-from panns.studies.sweep import finished_at, keep_error
+from panns.studies.sweep import finished_at, keep_error, results_of
 from panns.studies.trials import PICTURE, TRIALS, write_trials
 from panns.training.pruning import PRUNED_AT, open_search
-from panns.training.run import RESULTS, config_hash
+from panns.training.run import config_hash, objective_of
 
 JOURNAL = "journal.log"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -111,7 +112,7 @@ def run_search(search: Search, launcher: Launcher, at_once: int) -> list[dict[st
             f"train.py: {wanted} trials in a row failed, so the search has {ended} of the {wanted} wanted; "
             "the error.txt in their folders says why. The same command tries others."
         )
-    return [json.loads((best.folder / RESULTS).read_text())]
+    return [results_of(best)]
 
 
 def _run_trials(search: Search, study: optuna.Study, launcher: Launcher, at_once: int) -> bool:
@@ -201,7 +202,11 @@ def _tell(
 ) -> None:
     """Tells the study and the user what came of a trial; nothing of one that was stopped, which goes on later."""
     if finished:
-        value = json.loads((job.folder / RESULTS).read_text())[objective]
+        value = objective_of(results_of(job), objective)
+        if math.isnan(value):
+            study.tell(number, state=TrialState.FAIL)
+            print(f"Trial {number}: failed: {job.label}: its run has no {objective}: {job.folder}", flush=True)
+            return
         study.tell(number, value)
         best = ", the best so far" if study.best_trial.number == number else ""
         print(f"Trial {number}: {objective} {value:.4f}{best}: {job.label}", flush=True)

@@ -114,6 +114,7 @@ def load_study(name: str, overrides: Sequence[str] = ()) -> Study:
     study = parse_study(name, cfg, tuple(overrides))
     if study is None:
         raise StudyError(f"The experiment {name} is a single run, not a study: its configuration chooses no `study`.")
+    check_not_varied(study, overrides)
     return replace(study, seeds=tuple(seeds)) if seeds else study
 
 
@@ -126,7 +127,10 @@ def parse_study(name: str, cfg: DictConfig, overrides: tuple[str, ...] = ()) -> 
     if cfg.get("study") is None:
         return None
     plain: Any = OmegaConf.to_container(cfg.study, resolve=True)
-    rows = {label: _row(name, label, values) for label, values in plain["rows"].items() if values is not None}
+    rows = {label: _row(name, label, values) for label, values in (plain["rows"] or {}).items() if values is not None}
+    for key, values in (("rows", rows), ("seeds", plain["seeds"])):
+        if not values:
+            raise StudyError(f"study.{key} of {name} is empty: there is nothing to train.")
     if plain.get("table", "") is None:  # of a data set that the paper does not have
         rows = {label: replace(row, paper=None) for label, row in rows.items()}
     if plain["reference"] is not None and plain["reference"] not in rows:
@@ -142,6 +146,27 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         return compose("train", overrides=[f"experiment={name}", *overrides])
     with initialize_config_dir(str(config_dir().absolute()), version_base="1.3"):
         return compose("train", overrides=[f"experiment={name}", *overrides])
+
+
+def check_not_varied(study: Study, words: Sequence[str]) -> None:
+    """Refuses overrides, for all rows, of what the rows of a study vary: a row would not be what it is called.
+
+    Raises:
+        StudyError: naming the override, and a row that sets its key.
+    """
+    for word in words:
+        key = _key(word)
+        row = next((row for row in study.rows.values() if key in map(_key, row.overrides)), None)
+        if row is not None:
+            raise StudyError(
+                f"{word} sets for all rows of {study.name} what they vary (row {row.label!r} has "
+                f"{next(one for one in row.overrides if _key(one) == key)}): leave it out, choose rows with row=, or "
+                "run it without experiment=."
+            )
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
 
 
 def quoted(value: str) -> str:

@@ -15,7 +15,7 @@ from panns.studies.jobs import SweepJob
 from panns.studies.study import Study
 from panns.training.confusion import CONFUSION, read_confusion, write_confusion
 from panns.training.pictures import confusion_matrix
-from panns.training.run import RESULTS
+from panns.training.run import objective_of, read_results
 
 NO_PART_OF_RUNS = ("experiment=", "hydra", "resume=", "row=")  # overrides by which no run is known
 
@@ -32,7 +32,7 @@ def summarise(
         study: That the jobs are of; `panns report` then does the rest.
         given: Overrides of the command line, with which it finds them.
     """
-    values = {job.folder: json.loads((job.folder / RESULTS).read_text())[config.objective] for job in jobs}
+    values = {job.folder: objective_of(read_results(job.folder), config.objective) for job in jobs}
     for label in dict.fromkeys(job.label for job in jobs):
         of_row = [values[job.folder] for job in jobs if job.label == label]
         print(f"  {label or 'all seeds'}: {config.objective} {_told(of_row)}")

@@ -1,6 +1,5 @@
 """A sweep from start to end: skips what is finished, has the rest trained, and says what came of each job."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from panns.studies.jobs import SweepJob, compose_jobs, sweep_words
 from panns.studies.runs import CONFIG, ERROR, cause
 from panns.studies.study import Study, StudyError, parse_study
 from panns.studies.summary import summarise
-from panns.training.run import RESULTS
+from panns.training.run import RESULTS, RunError, read_results
 from panns.whole_files import written_whole
 
 
@@ -28,12 +27,14 @@ class Sweep:
         study: That it is of; None where only lists of the command line are swept.
         jobs: All of them, finished ones too.
         given: Overrides of the command line.
+        doubles: Combinations beyond the jobs, each the same run as one of them.
     """
 
     config: DictConfig
     study: Study | None
     jobs: list[SweepJob]
     given: tuple[str, ...] = ()
+    doubles: int = 0
 
     @classmethod
     def of(cls, config: DictConfig, given: Sequence[str], loader: ConfigLoader) -> "Sweep":
@@ -43,7 +44,9 @@ class Sweep:
         """
         try:
             study = parse_study(config.hydra.runtime.choices.get("experiment") or "", config)
-            return cls(config, study, compose_jobs(config, sweep_words(study, given, loader), loader), tuple(given))
+            words = sweep_words(study, given, loader)
+            jobs = compose_jobs(config, words, loader)
+            return cls(config, study, jobs, tuple(given), len(words) - len(jobs))
         except StudyError as error:
             sys.exit(f"train.py: {error}")
 
@@ -72,7 +75,12 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
         SystemExit: not every job is finished; the message says that the same command goes on.
     """
     todo = {job: finished_at(job) for job in sweep.unfinished()}
+    for job in sweep.jobs:
+        if job not in todo:
+            results_of(job)  # that can be read, before hours go into the others
     print(f"{sweep.name}: {len(sweep.jobs)} jobs, {len(sweep.jobs) - len(todo)} of them finished before.", flush=True)
+    if sweep.doubles:
+        print(f"  {sweep.doubles} more combinations differ from one of these in nothing that decides its result.")
     for job in todo:
         (job.folder / ERROR).unlink(missing_ok=True)
     try:
@@ -90,7 +98,15 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
     if missing:
         sys.exit(1)
     summarise(sweep.name, sweep.config, sweep.jobs, sweep.study, sweep.given)
-    return [json.loads((job.folder / RESULTS).read_text()) for job in sweep.jobs]
+    return [results_of(job) for job in sweep.jobs]
+
+
+def results_of(job: SweepJob) -> dict[str, Any]:
+    """Of a finished job; ends the program with one line where they cannot be read."""
+    try:
+        return read_results(job.folder)
+    except RunError as error:
+        sys.exit(f"train.py: {error}")
 
 
 def tell(sweep: Sweep, missing: Sequence[SweepJob], now: int) -> None:

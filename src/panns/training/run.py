@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Collection, Mapping
 from copy import deepcopy
@@ -128,6 +129,29 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("run_hash", lambda *, _root_: config_hash(_root_), replace=True)
 
 
+def read_results(folder: Path) -> dict[str, Any]:
+    """The content of metrics.json of a finished run.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    path = folder / RESULTS
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(results, dict):
+            raise ValueError("not what a run writes")
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}): remove it, and the same command scores the run anew from its checkpoint."
+        ) from error
+    return results
+
+
+def objective_of(results: Mapping[str, Any], objective: str) -> float:
+    """The score that a run is judged by; NaN where it has none, such as a d' that is infinite."""
+    return float(results.get(objective, math.nan))
+
+
 def is_taken(folder: Path) -> bool:
     """Whether a process works in the folder of a run."""
     if not (folder / LOCK).is_file():
@@ -190,8 +214,7 @@ class Run:
 
     def results(self) -> dict[str, Any] | None:
         """-> metrics.json of a finished run, else None."""
-        path = self.folder / RESULTS
-        return json.loads(path.read_text()) if path.is_file() else None
+        return read_results(self.folder) if (self.folder / RESULTS).is_file() else None
 
     def checkpoint(self) -> Path | None:
         """-> the checkpoint to go on from, as yet unread; None to start."""

@@ -127,13 +127,22 @@ def test_where_there_is_nothing_to_draw_no_file_is_written(made, on_audioset, tm
     assert not list(tmp_path.iterdir())
 
 
+def test_runs_that_may_not_be_averaged_are_drawn_one_by_one(on_audioset):
+    row = next(row for row in on_audioset.rows if row.row_runs.runs)
+    (run,) = row.row_runs.runs
+    two = replace(row.row_runs, runs=(run, replace(run, batch_size=2 * run.batch_size)))
+    assert len(curves.row_curves(replace(row, row_runs=two), "mAP").lines) == 1
+    apart = curves.row_curves(replace(row, row_runs=replace(two, differing=("train.clips",))), "mAP")
+    assert [steps.tolist() for steps, _ in apart.lines] == [(n * run.history()["val/mAP"][0]).tolist() for n in (1, 2)]
+
+
 def test_learning_curves_are_counted_in_the_papers_iterations_and_stand_over_its_own(on_audioset, drawn, tmp_path):
     key = "V/bal, mixup on waveform (1.9m)"
     rows = {row.label: row for row in on_audioset.rows}
     row = rows["all, balanced, mixup of waveforms"]
     run = row.row_runs.runs[0]
     doubled = replace(row, row_runs=replace(row.row_runs, runs=(replace(run, batch_size=64),)))
-    assert curves.row_curves(doubled, "mAP").mean[0].tolist() == [200_000, 400_000, 1_200_000]
+    assert curves.row_curves(doubled, "mAP").lines[0][0].tolist() == [200_000, 400_000, 1_200_000]
     assert curves.learning_curves(on_audioset, tmp_path / "curves")
     lines = [line.get_xydata() for line in drawn[0].axes[0].lines]
     assert any(np.array_equal(line, np.column_stack(learning_curves()[key])) for line in lines if len(line))

@@ -33,9 +33,9 @@ class RowCurves(NamedTuple):
     paper: Curve | None
 
     @property
-    def mean(self) -> Curve:
-        """Of the finished runs; without one, of the others."""
-        return mean_curve(self.finished or self.others)
+    def lines(self) -> list[Curve]:
+        """The mean of the finished runs, or, where they may not be averaged, each; without one, that of the others."""
+        return self.finished if self.row.row_runs.differing else [mean_curve(self.finished or self.others)]
 
 
 def learning_curves(outcome: Outcome, stem: Path) -> bool:
@@ -80,9 +80,8 @@ def _together(outcome: Outcome, rows: Sequence[RowCurves]) -> Figure:
     handles = []
     for curves, colour in zip(rows, _colours(rows), strict=True):
         _draw(ax, curves, colour)
-        values = curves.mean[1]
         line = Line2D([], [], color=colour, lw=2, label=short(curves.row.label, 30))
-        handles.append((values[-1] if len(values) else -np.inf, line))
+        handles.append((max([-np.inf, *(values[-1] for _, values in curves.lines if len(values))]), line))
     _dress(ax)
     ax.set_xlabel(X_LABEL)
     ax.set_ylabel(f"validation {outcome.metric}")
@@ -101,7 +100,8 @@ def _apart(outcome: Outcome, rows: Sequence[RowCurves]) -> Figure:
             ax.set_visible(False)
             continue
         for other in rows:
-            ax.plot(*other.mean, color=BEHIND, lw=0.8, zorder=1)
+            for line in other.lines:
+                ax.plot(*line, color=BEHIND, lw=0.8, zorder=1)
         _draw(ax, rows[number], BLUE)
         ax.set_title(short(rows[number].row.label, 28), fontsize="small", loc="left")
         ax.tick_params(labelbottom=number >= len(rows) - COLUMNS, labelsize="small")
@@ -117,13 +117,12 @@ def _apart(outcome: Outcome, rows: Sequence[RowCurves]) -> Figure:
 def _draw(ax: Axes, curves: RowCurves, colour: str) -> None:
     if curves.paper is not None:
         ax.plot(*curves.paper, color=colour, lw=1, ls=(0, (1, 1)), alpha=0.9, zorder=2)
-    several = len(curves.finished) > 1
+    several = len(curves.finished) > len(curves.lines)
     for curve in curves.finished if several else ():
         ax.plot(*curve, color=colour, lw=0.8, alpha=0.35)
     for curve in curves.others:
         ax.plot(*curve, color=colour, lw=1, ls=(0, (5, 2)))
-    if curves.finished:
-        steps, values = curves.mean
+    for steps, values in curves.lines if curves.finished else ():
         ax.plot(steps, values, color=colour, lw=2, marker="o" if len(steps) < 15 else None, ms=3, zorder=3)
 
 

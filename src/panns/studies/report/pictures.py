@@ -140,6 +140,9 @@ def _differences(ax: Axes, outcome: Outcome) -> None:
             _interval(ax, (seeds.low, seeds.high), (place, place), 1.2)
         if clips is not None and clips.mean.low is not None and clips.mean.high is not None:
             _interval(ax, (clips.mean.low, clips.mean.high), (place, place), 5, alpha=0.45)
+        if row.against.of_common_seeds is not None:
+            ax.plot(row.against.of_common_seeds, place, "|", ms=10, mew=2, color=BLUE)
+            values.append(row.against.of_common_seeds)
         value = seeds.value if seeds is not None else clips.mean.value if clips is not None else None
         if value is not None:
             ax.plot(value, place, "o", ms=6, color=BLUE)
@@ -161,6 +164,8 @@ def _score_legend(outcome: Outcome) -> list[Any]:
     against = [against for _, against in outcome.compared]
     if any(one.over_clips is not None for one in against):
         handles.append(Line2D([], [], color=BLUE, lw=5, alpha=0.45, label="95 % over the clips scored"))
+    if any(one.of_common_seeds is not None for one in against):
+        handles.append(Line2D([], [], color=BLUE, marker="|", ms=10, mew=2, lw=0, label="of the seeds of both rows"))
     if any(one.over_seeds is not None and one.over_seeds.low is not None for one in against):
         handles.append(Line2D([], [], color=BLUE, lw=1.2, label="95 % over seeds"))
     if against and outcome.metric == "mAP":

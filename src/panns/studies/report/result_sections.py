@@ -56,8 +56,9 @@ def differences(outcome: Outcome, resamples: int) -> Section | None:
     rows = [_difference_row(row.label, against, outcome.metric, least) for row, against in outcome.compared]
     head = ["row", "difference", "95 % over clips", "p", "95 % over seeds", "p ", "that is"]
     over_clips = (
-        f"Over clips: {resamples:,} paired resamples of the clips scored, the same ones for all runs, of the mean over "
-        "the common seeds, centred on the difference: would the runs that are there differ on other clips?"
+        f"Over clips: {resamples:,} paired resamples of the clips scored, the same for all runs, of the difference "
+        "over the seeds that both rows have (named where it is not that over all), centred on it: would the runs that "
+        "are there differ on other clips?"
     )
     notes = [over_clips] if any(against.over_clips for _, against in outcome.compared) else []
     folds = [against.by_folds for _, against in outcome.compared]
@@ -130,11 +131,12 @@ def _score_row(row: RowOutcome, metric: str, others: Sequence[str]) -> list[Cell
 def _difference_row(label: str, against: Against, metric: str, least: float) -> list[Cell | str]:
     clips = against.over_clips.mean if against.over_clips else None
     seeds = against.over_seeds
-    best = seeds or clips
+    best, other = seeds or clips, against.of_common_seeds
+    of = "" if other is None else f"of {wording.signed(other, '')}: "
     return [
         label,
         NONE if best is None else wording.signed(best.value, metric),
-        wording.span(clips),
+        f"{of}{wording.span(clips)}",
         wording.p_value(clips.p if clips else None, least),
         wording.span(seeds),
         wording.p_value(seeds.p if seeds else None),

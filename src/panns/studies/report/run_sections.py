@@ -1,6 +1,7 @@
 """Sections about the runs: which are there, which are missing, and which may not be averaged."""
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from panns.studies.report.content import Cell, Section, table
 from panns.studies.report.wording import NONE, listed
 from panns.studies.runs import FAILED, FINISHED, FoundRun
 from panns.studies.study import Row, Study, quoted
+
+MADE_BY = "Made by "
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,17 @@ def runs(outcome: Outcome, source: Source) -> Section | None:
     notes = [
         "scored on, trained on: hash of the clips and labels.",
         *_versions(outcome.finished),
-        f"Made by `{source.command}`; all numbers of the runs are in `results.csv`.",
+        f"{MADE_BY}`{source.command}`; all numbers of the runs are in `results.csv`.",
     ]
     return Section(
         "Runs", table=table(head, rows, words=("row", "scored on", "trained on", "device", "run")), notes=notes
     )
+
+
+def made_by(report: str) -> str:
+    """The command that a report, in Markdown, says to be made by; empty if it says none."""
+    found = re.search(rf"{MADE_BY}`(.*?)`", report)
+    return found.group(1) if found else ""
 
 
 def command(study: Study, row: Row | None = None, seed: int | None = None) -> str:

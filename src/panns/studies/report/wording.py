@@ -65,7 +65,7 @@ def verdict(against: Against) -> str:
     if clips is None:
         return f"{better} over the seeds; clips not resampled" if seeds.excludes_zero else "not told apart"
     if clips.excludes_zero and seeds.excludes_zero:
-        return better
+        return better if clips.value * seeds.value > 0 else "not told apart: the seeds of both rows say otherwise"
     if clips.excludes_zero:
         return "not told apart: the seeds differ too much"
     return "not told apart: too few clips" if seeds.excludes_zero else "not told apart"
