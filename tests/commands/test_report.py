@@ -75,6 +75,8 @@ def test_a_report_does_not_give_way_to_one_of_nothing(runs, tones, tmp_path, cap
         assert main([*other, "--runs", str(runs)]) == 2
         assert f"{out / 'report.md'} was made by `panns report mel_bins_demo" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert main([*of, "data.max_epochs=1", "--runs", str(runs), "--out", "/proc/x"]) == 2
+    assert "/proc/x cannot be written (No such file or directory): make room or choose" in capsys.readouterr().err
 
 
 def test_runs_made_with_other_options_are_named_with_these(runs, tones, tmp_path, capsys):

@@ -54,6 +54,9 @@ def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, 
     assert code == 1
     assert "0 of 1 jobs are finished, 0 of them now" in said  # the old results are none of a new start
 
+    code, said = finish(tmp_path, tones, *rates, "seed=0,-1")
+    assert code == 1
+    assert said.splitlines()[-1] == "train.py: seed=-1: a seed is a whole number from 0 to 4294967295."
     code, said = finish(tmp_path, tones, *rates, "hydra.sweep.subdir=x", "seed=0,1")
     assert code == 1
     assert "train.py: Two jobs have the folder runs/x: seed 0 there, 1 here. Leave out hydra.sweep.subdir." in said

@@ -24,7 +24,7 @@ EXPERIMENTS, DEMO = Path("experiments"), "_demo"
 
 
 class PlaceError(ValueError):
-    """A study is named by a path that is none."""
+    """A study is named by a path that is none, or a report by one that cannot be written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,13 @@ def run(args: argparse.Namespace) -> int:
         print(study.question, *opening(outcome), *unread, sep="\n")
         print(f"{out / REPORT} stays as it is; --out DIR writes this one elsewhere.", file=sys.stderr)
         return 1
-    written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
+    try:
+        written = write_report(outcome, Source(_command(args, out), out, args.resamples, unread))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise PlaceError(
+            f"{out} cannot be written ({why}): make room or choose another --out, and run it again"
+        ) from error
     print(study.question, *opening(outcome), *unread, sep="\n")
     for row in outcome.averaged:
         mean, averaged = row.scores[outcome.metric], row.row_runs.averaged

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 
 from panns.studies.study import Row, Study, StudyError, check_not_varied, quoted
 from panns.training.folders import other_configuration
-from panns.training.run import different, science, told
+from panns.training.run import check_seed, different, science, told
 
 SEED, ROW, SWEEP = "seed", "row", "sweep"
 
@@ -92,6 +92,10 @@ def compose_jobs(config: DictConfig, words: Sequence[tuple[list[str], str]], loa
         cfg = composed.copy()
         with open_dict(cfg):
             del cfg["hydra"]
+        try:
+            check_seed(int(cfg.seed))
+        except ValueError as error:
+            raise StudyError(str(error)) from error
         job = SweepJob(tuple(overrides), label, int(cfg.seed), folder, cfg)
         other = jobs.setdefault(folder, job)
         if found := different(science(other.cfg), science(cfg)):

@@ -147,6 +147,16 @@ def read_results(folder: Path) -> dict[str, Any]:
     return results
 
 
+def check_seed(seed: int) -> None:
+    """Refuses what NumPy does not take.
+
+    Raises:
+        ValueError: with the bounds.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to {2**32 - 1}.")
+
+
 def objective_of(results: Mapping[str, Any], objective: str) -> float:
     """The score that a run is judged by; NaN where it has none, such as a d' that is infinite."""
     return float(results.get(objective, math.nan))

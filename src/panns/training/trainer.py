@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 
 from panns.training.checkpoints import AtomicCheckpointIO
+from panns.training.run import check_seed
 
 NOISE = (  # said by Lightning about what is meant so here, or about its own insides
     r".*treespec, LeafSpec.*is deprecated",
@@ -31,8 +32,7 @@ def seed_everything(seed: int) -> None:
     Raises:
         ValueError: NumPy does not take the seed.
     """
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to {2**32 - 1}.")
+    check_seed(seed)
     pl.seed_everything(seed, verbose=False)
 
 
