@@ -1,11 +1,9 @@
-"""Tar shards and zip archives: every way in which they are written, against the standard library."""
+"""Tar shards: every way in which they are written, against the standard library."""
 
 import gzip
 import json
 import os
 import tarfile
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +14,9 @@ from holdings import (
     LISTS,
     MIDS,
     RATE,
-    Example,
     audio_file,
     check_clips,
     confit_members,
-    example,
     examples,
     findings,
     import_,
@@ -30,11 +26,10 @@ from holdings import (
 )
 from packs import kinds
 from panns.data.codecs import CODECS, SOUNDFILE, DecodeError, decode
-from panns.data.forms.archives import Archives, zip_spans
+from panns.data.forms.archives import Archives
 from panns.data.forms.tar import tar_members
 from panns.data.importers import ReadError
 from panns.data.packing import PackError, index, pack
-from panns.data.places import Span
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 LONG = "a/" * 60 + "b" * 110 + ".wav"  # too long for any header
@@ -230,34 +225,6 @@ def test_broken_json_is_reported_and_the_clip_found_by_its_name(tmp_path):
     assert findings(report, "damaged_file") == [(clip.id, f"a.tar, {clip.id}.json")]
 
 
-def zipped(path: Path, clips: list[Example], compression: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.mkdir("audio") if hasattr(archive, "mkdir") else None
-        for clip in clips:
-            archive.writestr(f"audio/{clip.id}.wav", audio_file(clip.samples, RATE, "WAV"))
-    return path
-
-
-def test_zip_archives(tmp_path):
-    stored = zipped(tmp_path / "stored" / "eval.zip", examples("eval"), zipfile.ZIP_STORED)
-    deflated = zipped(tmp_path / "deflated" / "train.zip", examples("balanced_train"), zipfile.ZIP_DEFLATED)
-    with zipfile.ZipFile(deflated) as archive, deflated.open("rb") as file:
-        for span in zip_spans(deflated):
-            file.seek(span.start)
-            (content,) = span.read(str(deflated), [span])
-            assert content == archive.read(span.name)
-    store, report = import_(index, Archives([stored, deflated]), tmp_path)
-    check_clips(store, examples("eval"))
-    assert report.counts["needs_pack"] == 3
-    store, _ = import_(pack, Archives([stored, deflated]), tmp_path / "packed")
-    check_clips(store, examples("eval", "balanced_train"))
-    other = zipped(tmp_path / "other.zip", [example("plain123456")], zipfile.ZIP_LZMA)
-    (tmp_path / "none.zip").write_bytes(b"no zip")
-    _, report = import_(pack, Archives([stored, other, tmp_path / "none.zip"]), tmp_path / "others")
-    assert [name for _, name in findings(report, "damaged_file")] == ["other.zip", "none.zip"]
-
-
 def test_compressed_shards_in_a_folder_are_not_passed_over(tmp_path):
     shards(tmp_path / "wds", laion_members)
     path = tmp_path / "wds" / "eval" / "shard-00000.tar"
@@ -319,31 +286,3 @@ def test_links_within_a_tar_lead_to_their_files(form, tmp_path):
     for row in range(3):
         assert np.array_equal(store.read(row), one.samples)
     assert findings(report, "unreadable") == [(rest[0].id, "a.tar")]
-
-
-@pytest.mark.parametrize(
-    ("command", "method"), [(index, zipfile.ZIP_STORED), (pack, zipfile.ZIP_STORED), (pack, zipfile.ZIP_DEFLATED)]
-)
-def test_a_zip_member_that_is_not_what_its_crc32_says(command, method, tmp_path):
-    clip, other, path = example("plain123456"), example("--dashes--_"), tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for one in (clip, other):
-            archive.writestr(f"{one.id}.wav", audio_file(one.samples, RATE, "WAV"))
-    path.write_bytes(with_other_samples(path.read_bytes(), next(zip_spans(path))))
-    _, report = import_(command, Archives([path]), tmp_path)
-    assert findings(report, "unreadable") == [(clip.id, f"a.zip, {clip.id}.wav")]
-    assert report.packed == 1
-
-
-def with_other_samples(archive: bytes, span: Span) -> bytes:
-    """The archive with a bit of this member flipped that leaves it a file of its length."""
-    for place in range(span.start + span.nbytes // 2, span.start + span.nbytes):
-        damaged = bytearray(archive)
-        damaged[place] ^= 1
-        payload = damaged[span.start : span.start + span.nbytes]
-        try:
-            if not span.deflated or len(zlib.decompress(payload, -zlib.MAX_WBITS)) == 2 * RATE + 44:
-                return bytes(damaged)
-        except zlib.error:
-            continue
-    raise AssertionError("every change breaks the stream")
