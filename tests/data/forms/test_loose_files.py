@@ -105,6 +105,11 @@ def test_ast_manifest_whose_audio_has_moved_into_folders(tmp_path):
     store, report = import_(index, AstManifests([manifest], moved), tmp_path, sample_rate=16000)
     assert kinds(report) == {"packed": 10, "missing": 1}
     assert len(store) == 10
+    twice = moved / "again" / Path(rows[2]["wav"]).name  # which of the two is meant is not known
+    twice.parent.mkdir()
+    shutil.copy(next(moved.rglob(twice.name)), twice)
+    _, report = import_(index, AstManifests([manifest], moved), tmp_path / "twice", sample_rate=16000)
+    assert kinds(report) == {"packed": 9, "missing": 2}
     (tmp_path / "other.json").write_text(json.dumps({"data": [{"wav": "/a/b.flac", "labels": "/m/09x0r"}]}))
     both = AstManifests([manifest, tmp_path / "other.json"], moved)
     with pytest.raises(

@@ -57,7 +57,7 @@ class AudioPlaces:
     def find(self, path: str, manifest: Path) -> Path | None:
         """The audio file that a manifest names, if it is there.
 
-        In the folder given: the path as it is, or without its first parts, or the first file of its name in or below
+        In the folder given: the path as it is, or without its first parts, or the only file of its name in or below
         the folder. Where there is none, and without a folder: as written, from beside the manifest on.
         """
         parts = Path(path.lstrip("/")).parts
@@ -66,10 +66,11 @@ class AudioPlaces:
         return found or next((place for place in (Path(path), Path(manifest.parent, path)) if place.is_file()), None)
 
     @cached_property
-    def _by_name(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
+    def _by_name(self) -> dict[str, Path | None]:
+        """None of several files of one name: which is meant is not known."""
+        found: dict[str, Path | None] = {}
         for path in () if self.folder is None else walk(self.folder, ("",)):
-            found.setdefault(path.name, path)
+            found[path.name] = None if path.name in found else path
         return found
 
 
