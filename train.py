@@ -39,8 +39,8 @@ from panns.weights.reading import read_weights
 
 
 @memory_given_back
-def train(cfg: DictConfig) -> float:
-    """Runs one configuration from where it stands to its end; returns its objective."""
+def train(cfg: DictConfig) -> float | None:
+    """Runs one configuration from where it stands to its end; returns its objective, None where it has no value."""
     with Run(cfg.run_dir, cfg.resume) as run:
         results = run.results()
         if results is None:
@@ -50,7 +50,8 @@ def train(cfg: DictConfig) -> float:
             if (Path(cfg.data.store) / "meta.json").is_file():  # else the data is gone, and the run still finished
                 check_same_data(run.folder, results["fingerprint"], instantiate(cfg.data).fingerprint)
             score = objective_of(results, cfg.objective)
-            print(f"Finished before: {cfg.objective} {score:.4f}; resume=never trains anew.")
+            told = "has no value" if score is None else f"{score:.4f}"
+            print(f"Finished before: {cfg.objective} {told}; resume=never trains anew.")
             print_files(run.folder)
         return objective_of(results, cfg.objective)
 
@@ -93,7 +94,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> float:
+def main(cfg: DictConfig) -> float | None:
     """Hydra's entry."""
     with told_plainly():
         return train(cfg)

@@ -15,7 +15,7 @@ from panns.studies.report.run_sections import Source, made_by
 from panns.studies.report.sections import opening
 from panns.studies.report.writing import REPORT, write_report
 from panns.studies.runs import find_runs
-from panns.studies.study import load_study
+from panns.studies.study import key_of, load_study
 from panns.studies.wandb_runs import wandb_runs
 from panns.training.overrides import check_overrides
 from panns.zoo import config_dir
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     if args.resamples < 2:
         raise ValueError(f"--resamples {args.resamples}: at least two are needed, and {RESAMPLES:,} are usual.")
     name, folder = place(args.study)
-    if other := [word for word in args.overrides if word.lstrip("+~").partition("=")[0] == "experiment"]:
+    if other := [word for word in args.overrides if key_of(word) == "experiment"]:
         raise ValueError(f"{other[0]}: the study is {name}; name the other one in its place.")
-    if rows := [word for word in args.overrides if word.partition("=")[0] == "row"]:
+    if rows := [word for word in args.overrides if key_of(word) == "row"]:
         raise ValueError(f"{rows[0]}: a report is of all rows of its study; leave it out.")
     out = args.out or folder
     _check_is_the_place(out, name, args.overrides)
@@ -86,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     print(study.question, *opening(outcome), *unread, sep="\n")
     for row in outcome.averaged:
-        mean, averaged = row.scores[outcome.metric], row.row_runs.averaged
-        print(f"  {row.label:<32} {outcome.metric} {mean.value:.4f}  ({len(averaged)} run{'s'[: len(averaged) > 1]})")
+        mean, count = row.scores[outcome.metric], len(row.row_runs.averaged)
+        print(f"  {row.label:<32} {outcome.metric} {mean.value:.4f}  ({count} {'run' if count == 1 else 'runs'})")
     print(f"{out}: {', '.join(written)}")
     return 0 if outcome.finished else 1
 

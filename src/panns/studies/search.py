@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -203,7 +202,7 @@ def _tell(
     """Tells the study and the user what came of a trial; nothing of one that was stopped, which goes on later."""
     if finished:
         value = objective_of(results_of(job), objective)
-        if math.isnan(value):
+        if value is None:
             study.tell(number, state=TrialState.FAIL)
             print(f"Trial {number}: failed: {job.label}: its run has no {objective}: {job.folder}", flush=True)
             return

@@ -155,17 +155,18 @@ def check_not_varied(study: Study, words: Sequence[str]) -> None:
         StudyError: naming the override, and a row that sets its key.
     """
     for word in words:
-        key = _key(word)
-        row = next((row for row in study.rows.values() if key in map(_key, row.overrides)), None)
+        key = key_of(word)
+        row = next((row for row in study.rows.values() if key in map(key_of, row.overrides)), None)
         if row is not None:
             raise StudyError(
                 f"{word} sets for all rows of {study.name} what they vary (row {row.label!r} has "
-                f"{next(one for one in row.overrides if _key(one) == key)}): leave it out, choose rows with row=, or "
+                f"{next(one for one in row.overrides if key_of(one) == key)}): leave it out, choose rows with row=, or "
                 "run it without experiment=."
             )
 
 
-def _key(word: str) -> str:
+def key_of(word: str) -> str:
+    """The key of an override, whether it is set, added or removed."""
     return word.lstrip("+~").partition("=")[0]
 
 

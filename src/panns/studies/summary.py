@@ -4,7 +4,7 @@ import hashlib
 import json
 import shlex
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,30 @@ def summarise(
     which = hashlib.sha256(" ".join(sorted(job.folder.name for job in jobs)).encode()).hexdigest()[:8]
     folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary-{which}"  # another sweep has another
     folder.mkdir(parents=True, exist_ok=True)
-    mean, spread = statistics.fmean(values.values()), _sd(list(values.values()))
+    known = _known(values.values())
+    mean, spread = (statistics.fmean(known), _sd(known)) if known else (None, None)
     listed = [{"overrides": list(j.overrides), "folder": str(j.folder), "value": values[j.folder]} for j in jobs]
     text = json.dumps({"objective": config.objective, "mean": mean, "sd": spread, "jobs": listed}, indent=2)
     (folder / "summary.json").write_text(f"{text}\n")
-    print(f"{config.objective}: mean {mean:.4f}, sd {spread:.4f}, {len(jobs)} jobs; {folder}")
+    print(f"{config.objective}: mean {_told(list(values.values()), 'jobs')}; {folder}")
     _add_confusions([job.folder / CONFUSION for job in jobs], folder)
 
 
-def _told(values: list[float]) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.4f}"
-    return f"{statistics.fmean(values):.4f}, sd {_sd(values):.4f}, {len(values)} seeds"
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _told(values: list[float | None], what: str = "seeds") -> str:
+    """Mean and spread of the scores that there are, and how many there are not."""
+    known = _known(values)
+    if not known:
+        return "no value"
+    parts = [f"{statistics.fmean(known):.4f}"]
+    if len(known) > 1:
+        parts += [f"sd {_sd(known):.4f}", f"{len(known)} {what}"]
+    if len(known) < len(values):
+        parts.append(f"{len(values) - len(known)} without a value")
+    return ", ".join(parts)
 
 
 def _sd(values: list[float]) -> float:

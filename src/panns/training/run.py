@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Collection, Mapping
 from copy import deepcopy
@@ -157,9 +156,10 @@ def check_seed(seed: int) -> None:
         raise ValueError(f"seed={seed}: a seed is a whole number from 0 to {2**32 - 1}.")
 
 
-def objective_of(results: Mapping[str, Any], objective: str) -> float:
-    """The score that a run is judged by; NaN where it has none, such as a d' that is infinite."""
-    return float(results.get(objective, math.nan))
+def objective_of(results: Mapping[str, Any], objective: str) -> float | None:
+    """The score that a run is judged by; None where it has none, such as a d' that is infinite."""
+    value = results.get(objective)
+    return None if value is None else float(value)
 
 
 def is_taken(folder: Path) -> bool:
