@@ -52,12 +52,12 @@ def told(root: Path, ids: Ids) -> str:
     if not entries:
         return ""
     here = int(is_listed(ids, entries).sum())
-    return f"{here:,} clips in quarantine, left out by every run: {root / QUARANTINE}{lines_of_no_clip(root, ids)}"
+    return f"{here:,} clips in quarantine, left out by every run: {root / QUARANTINE}{lines_of_no_clip(entries, ids)}"
 
 
-def lines_of_no_clip(root: Path, ids: Ids) -> str:
-    """`; ...` about lines of the quarantine, made by hand perhaps, that keep nothing out; empty if all do."""
-    if not (unknown := names_no_clip(ids, read_quarantine(root))):
+def lines_of_no_clip(entries: Mapping[str, str], ids: Ids) -> str:
+    """`; ...` about lines of a quarantine, made by hand perhaps, that keep nothing out; empty if all do."""
+    if not (unknown := names_no_clip(ids, entries)):
         return ""
     shown = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
     return f"; {len(unknown):,} of its lines name no clip of the store: {shown}"

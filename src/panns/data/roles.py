@@ -111,11 +111,12 @@ def blacklisted_ids(blacklist: str | Sequence[str] | None) -> list[str]:
 
 def _blacklisted(store: ClipStore, blacklist: str | Sequence[str] | None) -> list[str]:
     ids = blacklisted_ids(blacklist)
-    if blacklist is None or not (unknown := names_no_clip(store.id, ids)):
+    if blacklist is None or (isinstance(blacklist, str) and blacklist in ID_LISTS):
         return ids
-    if not isinstance(blacklist, str):
+    unknown = names_no_clip(store.id, ids)
+    if unknown and not isinstance(blacklist, str):
         raise ValueError(f"data.blacklist names {len(unknown)} of no clip in the store, such as {unknown[0]!r}.")
-    if len(unknown) == len(ids) and blacklist not in ID_LISTS:  # a list of many stores may well name others too
+    if unknown and len(unknown) == len(ids):  # a list of many stores may well name others too
         raise ValueError(
             f"data.blacklist={blacklist}: none of its {len(ids)} lines is a clip of the store, the first is "
             f"{ids[0]!r}; give one id a line, such as {store.id[0].decode()}, or leave the key out."

@@ -91,7 +91,8 @@ def is_listed(ids: Ids, listed: Iterable[str]) -> Mask:
 
 def names_no_clip(ids: Ids, listed: Iterable[str]) -> list[str]:
     """What of a list is none of the ids."""
-    names = list(listed)
+    if not (names := list(listed)):
+        return []
     there = {*ids[is_listed(ids, names)].tolist()}
     return [name for name in names if name.encode() not in there]
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from panns.data import AudioSetDataModule
-from panns.data.quarantine import lines_of_no_clip
+from panns.data.quarantine import lines_of_no_clip, read_quarantine
 from panns.models.complexity import Size
 from panns.training.resuming import Changes
 from panns.training.run import told
@@ -149,7 +149,7 @@ def _data_line(splits: str, fingerprint: dict[str, Any], num_classes: int) -> st
 def left_out(data: AudioSetDataModule) -> str:
     """What of the data is not used; empty if all is."""
     fingerprint, chosen, parts = data.fingerprint, data.selection, []
-    unknown = lines_of_no_clip(data.store.root, data.store.id)
+    unknown = lines_of_no_clip(read_quarantine(data.store.root), data.store.id)
     for why, words, asked in (
         ("quarantine", f"in quarantine{unknown}", bool(unknown)),
         ("blacklist", "of the black list", chosen.blacklist is not None),
