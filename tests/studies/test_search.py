@@ -57,7 +57,7 @@ class Launcher:
         value = 0.5 - 0.1 * abs(math.log10(float(given["optimizer.lr"])) + 3) - 0.2 * (given["model"] != "cnn10")
         folder = self.search.job(trial).folder
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(json.dumps({"val/mAP": value}))
+        (folder / "metrics.json").write_text(json.dumps({} if fate == "without" else {"val/mAP": value}))
         return JobReturn(status=JobStatus.COMPLETED, _return_value=value)
 
 
@@ -134,6 +134,15 @@ def test_failed_ones_are_replaced_within_the_same_start(search, capsys, at_once)
     run_search(made, launcher, at_once)
     assert launcher.numbers == list(range(7))
     assert "Search: 4 finished, 0 pruned, 3 failed; " in capsys.readouterr().out
+
+
+def test_a_run_without_the_score_is_a_failed_trial(search, capsys):
+    searched = search("hparams_search.n_trials=3")
+    run_search(searched, Launcher(searched, without=[1]), 1)
+    said = capsys.readouterr().out
+    assert "Trial 1: failed: " in said
+    assert f"its run has no val/mAP: {searched.folder.parent}" in said
+    assert "Search: 3 finished, 0 pruned, 1 failed" in said
 
 
 def test_where_all_fail_it_gives_up_and_says_so(search, capsys):

@@ -21,8 +21,10 @@ from holdings import (
     mp3,
     panns_hdf5,
     passt_hdf5,
+    write_lists,
 )
 from packs import kinds
+from panns.data.audioset import AudioSetSource
 from panns.data.codecs import CODECS
 from panns.data.forms.hdf5 import MP3, WAVEFORM, Hdf5Packs
 from panns.data.importers import SourceError
@@ -65,6 +67,23 @@ def test_rows_that_nobody_has_read_are_counted_again_when_the_store_is_there(tmp
     assert again.counts == first.counts
     with pytest.raises(PackError, match=r"check was 'sample', is None"):
         import_(index, folder, tmp_path, check="all")
+
+
+def test_rows_shorter_than_a_clip_are_counted_read_or_not(tmp_path):
+    (tmp_path / "lists").mkdir()
+    twice_as_long = AudioSetSource(
+        write_lists(tmp_path / "lists"), panns_folder(tmp_path / "waveforms"), 2 * FRAMES / RATE
+    )
+    report = index(twice_as_long, tmp_path / "store", check="sample", jobs=1, show_progress=False)
+    assert kinds(report) == {"packed": 10, "unchecked": 9, "missing": 1, "empty_row": 6, "short": 10}
+
+
+def test_names_without_an_ending(tmp_path):
+    path = panns_hdf5(tmp_path / "eval.h5", examples("eval"))
+    with h5py.File(path, "r+") as file:
+        file["audio_name"][...] = [name.removesuffix(b".wav") for name in file["audio_name"][...]]
+    store, _ = import_(index, Hdf5Packs([path], WAVEFORM), tmp_path)
+    check_clips(store, examples("eval"))
 
 
 def test_row_without_checksum_is_still_held_to_its_length(tmp_path):
