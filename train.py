@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,10 +31,9 @@ from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.resuming import check_fits, check_same_data
 from panns.training.run import Run, objective_of, register_resolvers
+from panns.training.start import check_same_start, weights_if_there, weights_to_start, with_start
 from panns.training.trainer import made_callbacks, seed_everything
-from panns.weights.cache import locate
 from panns.weights.loading import load_weights
-from panns.weights.reading import read_weights
 
 
 @memory_given_back
@@ -47,8 +45,10 @@ def train(cfg: DictConfig) -> float | None:
             results = train_and_score(cfg, run)
             run.finish(results)
         else:
+            before = results["fingerprint"]
             if (Path(cfg.data.store) / "meta.json").is_file():  # else the data is gone, and the run still finished
-                check_same_data(run.folder, results["fingerprint"], instantiate(cfg.data).fingerprint)
+                check_same_data(run.folder, before, instantiate(cfg.data).fingerprint)
+            check_same_start(run.folder, before, with_start({}, weights_if_there(cfg.checkpoint)))
             score = objective_of(results, cfg.objective)
             told = "has no value" if score is None else f"{score:.4f}"
             print(f"Finished before: {cfg.objective} {told}; resume=never trains anew.")
@@ -59,6 +59,8 @@ def train(cfg: DictConfig) -> float | None:
 def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Makes what is configured, trains it, or goes on, and scores it; returns the content of metrics.json."""
     seed_everything(cfg.seed)
+    resumed = run.checkpoint()
+    weights = weights_to_start(cfg.checkpoint) if resumed is None else weights_if_there(cfg.checkpoint)
 
     augmentation = instantiate(cfg.augmentation)
     data = instantiate(cfg.data, sampler=instantiate(cfg.sampler), draws_per_example=augmentation.draws_per_example)
@@ -72,19 +74,19 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         class_counts=data.train_class_counts,
         single_label=data.store.single_label,
         sample_rate=data.store.sample_rate,
-        hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": data.fingerprint},
+        hyper_parameters=OmegaConf.to_container(cfg, resolve=True)
+        | {"fingerprint": with_start(data.fingerprint, weights)},
     )
     callbacks = made_callbacks(instantiate(cfg.callbacks))
     check_choices(task, data, cfg.objective, callbacks)
     loggers = list(instantiate(cfg.get("logger") or {}).values())
     with closed_at_end(loggers), lost_ranks_told(run.checkpoints / LAST):
         trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
-        start, resumed, changed = None, run.checkpoint(), {}
+        start, changed = None, {}
         if resumed is not None:
             changed = check_fits(resumed, task.state_dict(), task.hparams)
-        elif cfg.checkpoint is not None:
-            path = locate(cfg.checkpoint, preset=HydraConfig.get().runtime.choices.model)
-            start = load_weights(model, read_weights(path), OmegaConf.to_container(cfg.model, resolve=True))
+        elif weights is not None:
+            start = load_weights(model, weights, OmegaConf.to_container(cfg.model, resolve=True))
         check_has_weights(task.freeze, has_weights=start is not None or resumed is not None)
         size = model_size(model, data.clip_seconds)
         announce(cfg, task, data, size, trainer, start, resumed, changed)

@@ -11,12 +11,14 @@ from sklearn.metrics import average_precision_score
 from train import train
 
 from panns import create_model
+from panns.cache_folder import cache_dir
 from panns.data.labels import audioset_classes
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 from panns.training import pictures
 from panns.training.run import config_hash
-from panns.weights.files import load_checkpoint
+from panns.weights.files import CheckpointError, load_checkpoint
+from panns.weights.reading import read_weights
 from runs import config, small
 
 RATE = 32000
@@ -100,6 +102,24 @@ def test_released_weights_are_scored_as_they_are(barks, reference, released, tmp
     assert value == pytest.approx(np.mean(ap), abs=1e-6)
 
 
+def test_a_run_from_released_weights_goes_on_without_them(tones, reference, released, tmp_path):
+    """And without a network: it has long been beyond them."""
+    torch.save(reference.checkpoint("LeeNet11"), tmp_path / "a.pth")
+    file = released("leenet11", (tmp_path / "a.pth").read_bytes())
+    words = ("model=leenet11", "trainer=cpu", "data=store", f"data.store={tones}", "data.validation_splits=[eval]")
+    words += ("data.batch_size=2", "data.clips_per_epoch=2", "logger=csv", "augmentation=none")
+    cfg = config(*words, "checkpoint=released", "data.max_epochs=1", f"run_dir={tmp_path / 'run'}")
+    score = train(cfg)
+    started = results(tmp_path / "run")["fingerprint"]["start"]
+    assert started == {"weights": read_weights(tmp_path / "a.pth").hash}
+    (cache_dir() / file.name).unlink()
+    assert train(cfg) == score
+    (tmp_path / "run" / "metrics.json").unlink()
+    assert train(cfg) == score
+    assert results(tmp_path / "run")["fingerprint"]["start"] == started
+    assert not (cache_dir() / file.name).exists()
+
+
 def test_nothing_to_train_on_is_no_matter_only_if_nothing_is_trained(barks, tmp_path, monkeypatch):
     names, drawn = ("data.train_splits=[balanced_train]", "data.clips_per_epoch=4"), []
     monkeypatch.setattr(pictures, "per_class_ap", lambda *shown: drawn.append(shown))
@@ -137,8 +157,42 @@ def test_going_on_does_not_load_them_again(tones, trained, tmp_path):
     source.unlink()
     (tmp_path / "b" / "metrics.json").unlink()
     train(small(tones, tmp_path / "b", f"checkpoint={source}", "data.max_epochs=2"))
+    hashes = [results(tmp_path / name)["fingerprint"]["start"]["weights"] for name in names]
+    assert hashes == [read_weights(trained / "checkpoints" / "last.ckpt").hash] * 2
     a, b = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in names)
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_is_not_that_of_other_weights_under_the_same_name(tones, trained, tmp_path, finished):
+    """Nor is a copy of the same weights another one."""
+    source = tmp_path / "start.ckpt"
+    saved = weights(trained / "checkpoints" / "last.ckpt")
+    state = {name.removeprefix("model."): weight for name, weight in saved.items()}
+    bias = "head.classifier.bias"
+    torch.save(state, source)
+    started = small(tones, tmp_path / "run", f"checkpoint={source}", "data.max_epochs=1")
+    score = train(started)
+    if not finished:
+        (tmp_path / "run" / "metrics.json").unlink()
+    torch.save(state | {bias: state[bias] + 1e-3}, source)
+    with pytest.raises(CheckpointError, match=r"run.* started from other weights than .* now: hash \w{12} there, .*"):
+        train(started)
+    torch.save({"iteration": 5, "model": state}, source)
+    assert train(started) == score
+    source.write_text("damaged")
+    assert train(started) == score  # it is not needed any more
+
+
+def test_a_run_that_goes_on_from_anothers_checkpoint_started_where_that_did(tones, trained, tmp_path):
+    source = trained / "checkpoints" / "last.ckpt"
+    train(small(tones, tmp_path / "a", f"checkpoint={source}", "data.max_epochs=1"))
+    for name, before in (("b", tmp_path / "a"), ("c", trained)):
+        resume = f"resume={before}/checkpoints/last.ckpt"
+        train(small(tones, tmp_path / name, resume, f"checkpoint={source}", "data.max_epochs=3"))
+    started = [results(tmp_path / name)["fingerprint"].get("start") for name in "abc"]
+    assert started[0] == started[1] == {"weights": read_weights(source).hash}
+    assert started[2] is None
 
 
 def test_weights_are_part_of_what_a_run_is():

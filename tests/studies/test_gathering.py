@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from panns.studies.gathering import GatheringError, gather, seeds_of, trained_apart
+from panns.studies.gathering import GatheringError, gather, seeds_of, started_apart, trained_apart
 from panns.studies.outcome import conclude
 from panns.studies.report.sections import opening
 from panns.studies.runs import FINISHED, UNFINISHED, find_runs
@@ -80,6 +80,18 @@ def test_rows_that_were_trained_on_other_clips_than_they_should_are_named(tmp_pa
     assert "trained on different clips (32 bins, 128 bins: aaa; 64 bins: bbb)" in said
 
 
+def test_rows_that_started_from_other_weights_than_they_should_are_named(tmp_path):
+    study = load_study("transfer_demo", ["seed=0"])
+    for job, weights in zip(study.jobs(), (None, "aaa", "bbb", "aaa"), strict=True):
+        data = DATA | ({"start": {"weights": weights}} if weights else {})
+        made_run(tmp_path, job.cfg, *scored(np.random.default_rng(0)), fingerprint=data)
+    rows = gather(study, find_runs(tmp_path)[0])
+    assert started_apart(rows) == ["Fine-tune, Freeze_L3: aaa; Freeze_L1: bbb"]
+    assert started_apart([*rows[:2], rows[3]]) == trained_apart(rows) == []
+    said = "\n".join(opening(conclude(study, rows, resamples=2)))
+    assert "Of one checkpoint=, yet started from different weights (Fine-tune, Freeze_L3: aaa; Freeze_L1: bbb)" in said
+
+
 def test_of_two_runs_of_one_kind_the_one_that_got_further_counts(one, tmp_path):
     done = one(0)
     again = tmp_path / "a-copy"
@@ -97,6 +109,14 @@ def test_runs_on_different_data_are_not_averaged_and_the_difference_is_named(one
     assert len(row.finished) == 2
     assert row.averaged == []
     assert row.differing == ("train.id_hash: 0123456789ab (seed 0); another (seed 1)",)
+
+
+def test_runs_that_started_from_different_weights_are_not_averaged(one, tmp_path):
+    for seed, weights in ((0, "aaa"), (1, "bbb"), (2, "aaa")):
+        one(seed, fingerprint=DATA | {"start": {"weights": weights}})
+    row = gathered(tmp_path)
+    assert (len(row.finished), row.averaged) == (3, [])
+    assert row.differing == ("start.weights: aaa (seed 0, 2); bbb (seed 1)",)
 
 
 def test_clips_that_each_seed_draws_anew_may_differ(one, tmp_path):

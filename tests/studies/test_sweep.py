@@ -9,7 +9,9 @@ import signal
 import time
 
 import pytest
+import torch
 
+from panns import create_model
 from panns.cli import main
 from studies.sweeping import FAST, finish, jobs_of, sweep, wait_for_new_checkpoint
 
@@ -65,6 +67,29 @@ def test_what_is_done_is_skipped_and_what_failed_is_told_and_tried_again(tones, 
     assert code == 1
     assert "train.py: runs/x holds a run of another configuration: " in said
     assert "seed 0 there, 5 here" in said
+
+
+def test_a_finished_job_that_started_from_other_weights_is_none_of_this_sweep(tones, tmp_path):
+    start = tmp_path / "start.pth"
+    words = ["seed=0,1", "hydra.launcher.n_jobs=2", f"checkpoint={start}", "data.max_epochs=1"]
+    model = create_model("cnn10", num_classes=4, **{"backbone.depth": 2, "backbone.base_channels": 4})
+    torch.save(model.state_dict(), start)
+    assert finish(tmp_path, tones, *words)[0] == 0
+    code, said = finish(tmp_path, tones, *words)
+    assert code == 0
+    assert "2 jobs, 2 of them finished before" in said
+    with torch.no_grad():
+        model.head.classifier.bias += 1
+    torch.save(model.state_dict(), start)
+    code, said = finish(tmp_path, tones, *words)
+    assert code == 1
+    assert "2 jobs, 0 of them finished before" in said
+    assert "started from other weights than those that checkpoint= names now" in said
+    assert "resume=never" in said
+    code, said = finish(tmp_path, tones, *words, "resume=never")
+    assert code == 0
+    code, said = finish(tmp_path, tones, *words)
+    assert "2 jobs, 2 of them finished before" in said
 
 
 @pytest.mark.slow

@@ -276,6 +276,21 @@ def test_rounded_weights_are_named(leenet, tmp_path):
     assert weights.source == "released weights of LeeNet11, 527 classes, rounded to float16"
 
 
+def test_weights_have_one_hash_whatever_the_file(leenet, tmp_path):
+    one = read_weights(saved(tmp_path / "a.pth", leenet)).hash
+    order = dict(reversed(leenet.items()))
+    assert read_weights(saved(tmp_path / "b.pth", {"iteration": 1, "model": order})).hash == one
+    last = next(reversed(leenet))
+    others = [
+        leenet | {"fc1.weight": torch.nextafter(leenet["fc1.weight"], leenet["fc1.weight"] + 1)},
+        leenet | {"fc1.weight": leenet["fc1.weight"].bfloat16()},
+        leenet | {"fc1.weight": leenet["fc1.weight"].unsqueeze(0)},
+        {name: weight for name, weight in leenet.items() if name != last},
+    ]
+    hashes = {read_weights(saved(tmp_path / "c.pth", other)).hash for other in others}
+    assert len(hashes | {one}) == 5
+
+
 def test_weights_that_were_saved_alone(tmp_path):
     """As the message on a pickled model says."""
     trained = create_model("cnn10", num_classes=3, **TINY)

@@ -1,7 +1,7 @@
 """Which runs belong to which row of a study, which are missing, and which may be averaged."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from panns.studies.runs import FAILED, FINISHED, UNFINISHED, FoundRun
 from panns.studies.study import Row, Study
 from panns.training.run import config_hash, different, science, told
+from panns.training.start import START
 
 MISSING = "missing"
 FEW = 4  # settings in which a run may differ from a row's and still be meant for it
@@ -97,18 +98,26 @@ def trained_apart(rows: Sequence[RowRuns]) -> list[str]:
 
     What then tells them apart is not what the study asks.
     """
+    alike = [row for row in rows if "train" not in _drawn_anew(row.cfg)]
+    return _apart(alike, "data", lambda fingerprint: str(fingerprint.get("train", {}).get("id_hash")))
+
+
+def started_apart(rows: Sequence[RowRuns]) -> list[str]:
+    """Rows of one `checkpoint=` that started from different weights, likewise."""
+    return _apart(rows, "checkpoint", lambda fingerprint: str(fingerprint.get(START, {}).get("weights")))
+
+
+def _apart(rows: Sequence[RowRuns], key: str, fact: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    """Rows that agree in a key of the configuration and not in a fact of the fingerprint."""
     groups: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        if "train" in _drawn_anew(row.cfg):
-            continue
-        of_data = json.dumps(science(row.cfg).get("data"), sort_keys=True, default=str)
+        asked = json.dumps(science(row.cfg).get(key), sort_keys=True, default=str)
         for run in row.averaged[:1]:  # all of them have the same
-            clips = str(run.results.get("fingerprint", {}).get("train", {}).get("id_hash"))
-            groups.setdefault(of_data, {}).setdefault(clips, []).append(row.row.label)
+            groups.setdefault(asked, {}).setdefault(fact(run.results.get("fingerprint", {})), []).append(row.row.label)
     return [
-        "; ".join(f"{', '.join(labels)}: {clips}" for clips, labels in of_clips.items())
-        for of_clips in groups.values()
-        if len(of_clips) > 1
+        "; ".join(f"{', '.join(labels)}: {found}" for found, labels in facts.items())
+        for facts in groups.values()
+        if len(facts) > 1
     ]
 
 

@@ -1,8 +1,9 @@
 """A sweep from start to end: skips what is finished, has the rest trained, and says what came of each job."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -15,6 +16,8 @@ from panns.studies.runs import CONFIG, ERROR, cause
 from panns.studies.study import Study, StudyError, parse_study
 from panns.studies.summary import summarise
 from panns.training.run import RESULTS, RunError, read_results
+from panns.training.start import check_same_start, weights_if_there, with_start
+from panns.weights.files import CheckpointError
 from panns.whole_files import written_whole
 
 
@@ -56,8 +59,11 @@ class Sweep:
         return self.study.name if self.study else str(self.config.name)
 
     def unfinished(self) -> list[SweepJob]:
-        """The jobs that have no results yet; all of them where all are to start anew."""
-        return [job for job in self.jobs if self.config.resume == "never" or not finished_at(job)]
+        """The jobs that have no results yet, or such of other weights; all of them where all are to start anew."""
+        if self.config.resume == "never":
+            return self.jobs
+        now = cache(lambda source: with_start({}, weights_if_there(source)))
+        return [job for job in self.jobs if not finished_at(job) or started_apart(job, now)]
 
 
 def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dict[str, Any]]:
@@ -99,6 +105,20 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
         sys.exit(1)
     summarise(sweep.name, sweep.config, sweep.jobs, sweep.study, sweep.given)
     return [results_of(job) for job in sweep.jobs]
+
+
+def started_apart(job: SweepJob, now: Callable[[str | None], dict[str, Any]]) -> bool:
+    """Whether a finished job started from other weights than its file holds now; train.py then refuses it.
+
+    Args:
+        job: To look at.
+        now: The fingerprint of a file of weights.
+    """
+    try:
+        check_same_start(job.folder, results_of(job).get("fingerprint", {}), now(job.cfg.checkpoint))
+    except CheckpointError:
+        return True
+    return False
 
 
 def results_of(job: SweepJob) -> dict[str, Any]:

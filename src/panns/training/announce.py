@@ -57,7 +57,7 @@ def announce(
     for name, text in facts(cfg, task, data, size, trainer):
         table.add_row(name, text)
     if start is not None:
-        table.add_row("weights", str(start))
+        table.add_row("weights", f"{start}; hash {start.weights.hash}")
     table.add_row("run", f"{cfg.run_dir}" + (f", going on from {resumed}" if resumed else ""))
     if changed:
         table.add_row("changed", f"{told(changed, most=len(changed))}")

@@ -50,7 +50,7 @@ def report(run: Run, trainer: pl.Trainer, task: TaggingTask, data: AudioSetDataM
         **{f"last/val/{name}": value for name, value in numbers(last).items()},
         "step": trainer.global_step,
         "best_checkpoint": str(best.relative_to(run.folder)) if best else None,
-        "fingerprint": data.fingerprint,
+        "fingerprint": task.hparams["fingerprint"],
         "damaged_clips": damaged_clips(run.folder),
         "model": asdict(size),
         "seconds": next((c.seconds for c in trainer.callbacks if isinstance(c, Throughput)), None),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from panns.training.run import different, science, told
+from panns.training.start import check_same_start, keep_start
 from panns.weights.files import CheckpointError, load_checkpoint
 from panns.weights.loading import differences
 
@@ -43,7 +44,9 @@ def check_fits(path: Path, parameters: Mapping[str, Any], now: Mapping[str, Any]
             "Compose the model it was trained with (.hydra/config.yaml beside it)."
         )
     before = checkpoint.get("hyper_parameters", {})
-    check_same_data(path, before.get("fingerprint", now["fingerprint"]), now["fingerprint"])
+    data_before = before.get("fingerprint", now["fingerprint"])
+    check_same_data(path, data_before, now["fingerprint"])
+    check_same_start(path, data_before, now["fingerprint"])
     steps = _changes_of_steps(before, now)
     if fixed := {key: values for key, values in steps.items() if not _is_number_of_optimizer(key, values)}:
         raise CheckpointError(
@@ -57,14 +60,19 @@ def check_fits(path: Path, parameters: Mapping[str, Any], now: Mapping[str, Any]
 def take_settings(checkpoint: dict[str, Any], now: Mapping[str, Any]) -> None:
     """Has optimizer and schedule go on with numbers of this run where they are others than the checkpoint's.
 
+    The weights that it once started from stay those of its fingerprint.
+
     Where nothing has changed, the checkpoint stays as it is, bit by bit. A changed learning rate takes the place of the
     one that the schedule starts from; what the schedule has made of it by now keeps its proportion.
 
     Args:
         checkpoint: As Lightning hands it to `on_load_checkpoint`, before it restores the optimizer.
-        now: Hyper-parameters of the task.
+        now: Hyper-parameters of the task; the fingerprint in it is changed.
     """
-    changes = _changes_of_steps(checkpoint.get("hyper_parameters", {}), now)
+    before = checkpoint.get("hyper_parameters", {})
+    if "fingerprint" in now:
+        keep_start(before.get("fingerprint", {}), now["fingerprint"])
+    changes = _changes_of_steps(before, now)
     for key, (there, here) in changes.items():
         name = key.removeprefix("optimizer.")
         for group in (group for state in checkpoint["optimizer_states"] for group in state["param_groups"]):

@@ -1,7 +1,9 @@
 """What a checkpoint file holds for a model, whoever wrote it: decided by its content, not by its name."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,15 @@ class Weights:
     classes: list[str] = field(default_factory=list)
     exclusive: bool = False
     config: Mapping[str, Any] | None = None
+
+    @cached_property
+    def hash(self) -> str:
+        """12 hexadecimal digits of names, shapes and values, and of the classes: equal in a copy, whatever its name."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for name, weight in sorted(self.state.items()):
+            digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+            digest.update(weight.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()[:12]
 
 
 def read_weights(path: Path) -> Weights:

@@ -172,7 +172,7 @@ def test_runs_of_different_data_are_named_and_not_averaged(made, tmp_path):
     found = gather(made.study, find_runs(tmp_path / "runs")[0])
     write_report(conclude(made.study, found), Source("panns report", tmp_path, 2, ["x/config.yaml is none"]))
     text = (tmp_path / "report.md").read_text()
-    assert "The runs of 32 bins differ in the fingerprint of their data; such runs are not averaged." in text
+    assert "The runs of 32 bins differ in the fingerprint of data or first weights; they are not averaged." in text
     assert "32 bins: train.id_hash: data 0 (seed 0); data 1 (seed 1)" in text
     assert "## Scores" not in text
     assert "- x/config.yaml is none\n" in text

@@ -65,11 +65,11 @@ def missing(outcome: Outcome, source: Source) -> Section | None:
 
 
 def refused(outcome: Outcome) -> Section | None:
-    """Rows whose runs have different data, and runs that are there twice."""
+    """Rows whose runs have different data or first weights, and runs that are there twice."""
     lines = []
     if different := [row for row in outcome.rows if row.row_runs.differing]:
         names = listed([row.label for row in different])
-        lines.append(f"The runs of {names} differ in the fingerprint of their data; such runs are not averaged.")
+        lines.append(f"The runs of {names} differ in the fingerprint of data or first weights; they are not averaged.")
         lines += [f"{row.label}: {fact}" for row in different for fact in row.row_runs.differing]
     for row in outcome.rows:
         for run in row.row_runs.doubles:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from panns.studies.gathering import BY_SEED, MISSING, trained_apart
+from panns.studies.gathering import BY_SEED, MISSING, started_apart, trained_apart
 from panns.studies.outcome import Outcome
 from panns.studies.paper import clips_scored, of_the_evaluation_set, scored_splits
 from panns.studies.report import result_sections, run_sections
@@ -73,14 +73,23 @@ def _damaged(outcome: Outcome) -> list[str]:
 
 
 def _other_data(outcome: Outcome) -> list[str]:
-    """Which rows are not averaged since their runs differ in their data, and which were trained on other clips than
-    rows that should have the same."""
-    differing = [row.label for row in outcome.rows if row.row_runs.differing]
-    lines = [f"Not averaged, as their runs differ in their data: {listed(differing)}."] if differing else []
-    return lines + [
-        f"Of one configuration of the data, yet trained on different clips ({words}): the difference between these "
-        "rows is also one of their data."
-        for words in trained_apart([row.row_runs for row in outcome.rows])
+    """Which rows are not averaged since their runs differ in what they were made from, and which were made from other
+    clips or weights than rows that should have the same."""
+    rows = [row.row_runs for row in outcome.rows]
+    differing = listed([row.row.label for row in rows if row.differing])
+    lines = [f"Not averaged, as their runs differ in their data or first weights: {differing}."] if differing else []
+    return [
+        *lines,
+        *(
+            f"Of one configuration of the data, yet trained on different clips ({words}): the difference between these "
+            "rows is also one of their data."
+            for words in trained_apart(rows)
+        ),
+        *(
+            f"Of one checkpoint=, yet started from different weights ({words}): the difference between these rows is "
+            "also one of these."
+            for words in started_apart(rows)
+        ),
     ]
 
 
