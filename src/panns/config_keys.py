@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import hydra
@@ -16,6 +16,16 @@ OTHER_KINDS = {  # keys whose value may also be of another kind than the default
     "trainer.deterministic": lambda value: value == "warn",
     "deterministic": lambda value: value == "warn",
 }
+OTHER_NAMES = {  # what a key is called elsewhere
+    "global_batch": "batch_size",
+    "global_batch_size": "batch_size",
+    "learning_rate": "lr",
+    "epochs": "max_epochs",
+    "steps": "max_steps",
+    "gpus": "devices",
+    "nodes": "num_nodes",
+    "workers": "num_workers",
+}
 
 
 def unknown_key(cfg: DictConfig, key: str) -> str | None:
@@ -26,6 +36,8 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
         valid = [str(k) for k in node if not str(k).startswith("_")] if OmegaConf.is_dict(node) else []
         if part not in valid and not (OmegaConf.is_list(node) and part.isdigit()):
             hint = did_you_mean(part, valid, before=f"{path}." if path else "")
+            if there := sorted(_keys_named(cfg, OTHER_NAMES.get(name := key.rpartition(".")[2], name))):
+                hint = f" Did you mean {' or '.join(there)}?"
             where = f"{path} has" if path else "The configuration has"
             return f"There is no key {key!r}.{hint} {where} the keys: {', '.join(sorted(valid)) or 'none'}."
         node = node._get_node(part)  # as written: an interpolation is not followed
@@ -33,6 +45,16 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
         if not OmegaConf.is_config(node):
             node = OmegaConf.create({})
     return None
+
+
+def _keys_named(node: DictConfig, name: str, path: str = "") -> Iterator[str]:
+    """Dotted keys that end in a name; interpolations are not followed."""
+    for key in map(str, node):
+        child = node._get_node(key)
+        if key == name:
+            yield f"{path}{key}"
+        if isinstance(child, DictConfig) and not (child._is_none() or child._is_interpolation()):
+            yield from _keys_named(child, name, f"{path}{key}.")
 
 
 def wrong_kind(cfg: DictConfig, key: str, value: Any, choices: Callable[[str], Sequence[str]]) -> str | None:

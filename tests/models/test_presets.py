@@ -226,6 +226,7 @@ def test_create_model_refuses_what_it_does_not_know():
         ("sample_rate", "fast", "sample_rate=fast: a whole number"),
         ("backbone.dropout", None, "dropout=null: a number is wanted there"),
         ("frontend.f_min", -5.0, "f_min=-5.0, f_max=14000.0: need 0 <= f_min"),
+        ("n_mels", 4, "There is no key 'n_mels'. Did you mean frontend.n_mels?"),
         ("backbone.deph", 4, "There is no key 'backbone.deph'. Did you mean backbone.depth?"),
     ],
 )

@@ -7,6 +7,9 @@ from runs import ROOT
 @pytest.mark.parametrize(
     ("typo", "says"),
     [
+        ("lr=1e-4", "There is no key 'lr'. Did you mean optimizer.lr?"),
+        ("trainer.global_batch=32", "There is no key 'trainer.global_batch'. Did you mean data.batch_size?"),
+        ("dropout=0", "Did you mean model.backbone.dropout or model.head.dropout?"),
         ("optimizer.lrr=1", "There is no key 'optimizer.lrr'. Did you mean optimizer.lr?"),
         ("model.backbone.dept=3", "Did you mean model.backbone.depth?"),
         ("modle=cnn14", "Did you mean model?"),
