@@ -60,7 +60,24 @@ def test_manifest_without_folds_is_one_training_split(tmp_path):
     report = ImportReport()
     assert [clip.id for clip in source.clips(report)] == ["a"]
     assert source.splits == ["train"]
-    assert kinds(report) == {"duplicate": 1, "missing": 1, "ignored_column": 1}
+    assert kinds(report) == {"duplicate": 1, "missing": 1, "ignored_column": 1, "one_label": 1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "noted"),
+    [
+        (("dog", "cat"), {}, ["2 classes, one to each clip"]),
+        (("dog", "cat"), {"single_label": True}, []),
+        (("dog", "cat;dog"), {}, []),
+        (("dog", "dog"), {}, []),
+        (("Dog", "Cat"), {"class_list": "audioset"}, []),
+    ],
+)
+def test_clips_of_one_label_each_are_noted_as_they_are_trained_as_of_several(tmp_path, labels, options, noted):
+    touch(tmp_path, "a.wav", "b.wav")
+    report = ImportReport()
+    manifest(tmp_path, "path,labels\na.wav,{}\nb.wav,{}\n".format(*labels), **options).clips(report)
+    assert [finding.detail for finding in report.findings if finding.what == "one_label"] == noted
 
 
 def test_files_of_one_name_and_several_extensions_are_several_clips(tmp_path):
@@ -95,7 +112,7 @@ def test_labels_that_a_second_row_of_a_clip_loses_are_named(tmp_path):
 def test_cuts_that_start_together_are_several_clips(tmp_path):
     touch(tmp_path, "a.wav", "b.wav")
     rows = ["path,labels,start,end", "a.wav,x,1.5,2", "a.wav,y,1.5,3", "a.wav,y,1.5,", "b.wav,x,1.5,3", "a.wav,x,2,3"]
-    source, report = manifest(tmp_path, "\n".join(rows)), ImportReport()
+    source, report = manifest(tmp_path, "\n".join(rows), single_label=True), ImportReport()
     assert [(clip.id, clip.cut, clip.start_ms) for clip in source.clips(report)] == [
         ("a_1500_2000", (1.5, 2.0), 1500),
         ("a_1500_3000", (1.5, 3.0), 1500),
@@ -109,7 +126,7 @@ def test_cuts_that_start_together_are_several_clips(tmp_path):
 def test_cuts_and_files_of_like_names_are_several_clips(tmp_path):
     touch(tmp_path, "c.wav", "c_0.wav", "c_500.wav")
     rows = ["path,labels,start,end", "c.wav,a,0,0.5", "c_0.wav,b,,", "c.wav,b,0.5,1", "c_500.wav,a,,"]
-    source, report = manifest(tmp_path, "\n".join(rows)), ImportReport()
+    source, report = manifest(tmp_path, "\n".join(rows), single_label=True), ImportReport()
     assert [clip.id for clip in source.clips(report)] == ["c.wav_0", "c_0", "c.wav_500", "c_500"]
     assert kinds(report) == {}
 

@@ -110,6 +110,9 @@ class ManifestSource:
             report.add("ignored_column", "", self.manifest, f"{column}: read are {', '.join(self.COLUMNS)}")
         if self.class_list is None:
             self._report_doubtful_labels(report)
+        own = self.class_list != "audioset" and len(self.classes) > 1
+        if own and not self.single_label and {len(of) for of in self._labels.values()} == {1}:
+            report.add("one_label", "", self.manifest, f"{len(self.classes)} classes, one to each clip")
         for row in self._rows:
             path = self._path(row)
             cut = self._cut(row)

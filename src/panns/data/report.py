@@ -34,6 +34,7 @@ KEPT = {
     "unknown_label": "a label is not in the class list: the others are kept",
     "joined_label": "a label that looks like several and is taken for one: separate labels with `;`",
     "split_label": "cells taken apart at their commas, as none has a `;` and there is no class list to tell",
+    "one_label": "no clip has several labels: --single-label makes them one class of many, scored by accuracy",
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT
