@@ -80,6 +80,7 @@ from panns.studies.processes import Command, Process, run_all
 child = '''
 import os, signal, sys, time
 def save(*_):
+    time.sleep(0.5)
     open({saved!r}, 'a').write('saved ')
     sys.exit(1)
 signal.signal(signal.SIGTERM, save)
@@ -102,6 +103,8 @@ def test_a_stopped_sweep_lets_its_jobs_save_and_leaves_none_behind(signum, tmp_p
         time.sleep(0.05)
     child = int(begun.read_text())
     driver.send_signal(signum)
+    time.sleep(0.2)
+    driver.send_signal(signum)  # as where a scheduler tells each process, and the one above it passes it on
     said, _ = driver.communicate(timeout=60)
     while not saved.exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -19,6 +19,7 @@ from typing import Protocol
 from hydra.core.utils import JobStatus
 
 from panns.training.exit_codes import BUSY
+from panns.training.stops import STOP_SIGNALS, Stops
 
 KEPT = 8192  # bytes of what a process wrote to stderr that are kept for its error
 POLL_SECONDS = 0.1
@@ -185,15 +186,16 @@ def _say(what: str, command: Command) -> None:
 @contextmanager
 def _stops() -> Iterator[list[int]]:
     """The signals that asked to stop so far; they do nothing else meanwhile."""
-    stops: list[int] = []
+    stops = Stops()
 
     def remember(signum: int, _: FrameType | None) -> None:
-        stops.append(signum)
-        print("Stopping: waiting for checkpoints; once more to kill." if len(stops) == 1 else "Killed.", flush=True)
+        if stops.add(signum):
+            first = len(stops.signals) == 1
+            print("Stopping: waiting for checkpoints; once more to kill." if first else "Killed.", flush=True)
 
-    before = {signum: signal.signal(signum, remember) for signum in (signal.SIGTERM, signal.SIGINT)}
+    before = {signum: signal.signal(signum, remember) for signum in STOP_SIGNALS}
     try:
-        yield stops
+        yield stops.signals
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -14,12 +14,12 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from panns.data import StoreError
 from panns.training.loggers import HistoryLogger
+from panns.training.stops import STOP_SIGNALS, Stops
 from panns.weights.files import load_checkpoint
 from panns.whole_files import written_whole
 
 LAST = "last.ckpt"
 NEARLY_NONE = 2**20  # bytes left on a disk: torch.save says of a full one that some position is unexpected
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(SystemExit):
@@ -66,15 +66,15 @@ class SaveLast(Checkpoint):
     """Keeps `last.ckpt`: what a run goes on from.
 
     Saved every `every_n_steps` optimizer steps, after each epoch's validation, and on SIGTERM or SIGINT, after which
-    the process
-    exits. A second signal exits at once. Under DDP the ranks agree on stopping every `trainer.log_every_n_steps` steps.
+    the process exits. A second request exits at once. Under DDP the ranks agree on stopping every
+    `trainer.log_every_n_steps` steps.
     """
 
     def __init__(self, folder: str | Path, every_n_steps: int = 1000) -> None:
         if every_n_steps < 1:
             raise ValueError(f"callbacks.last.every_n_steps={every_n_steps}: 1 or more is wanted.")
         self.path, self.every_n_steps = Path(folder) / LAST, every_n_steps
-        self._signum, self._stopping = 0, False
+        self._stops, self._stopping = Stops(), False
         self._saved_step = 0
         self._former: dict[int, Any] = {}
 
@@ -107,7 +107,7 @@ class SaveLast(Checkpoint):
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Does not wait for the end of a validation: its epoch's training is repeated from the last checkpoint."""
-        if self._signum and trainer.world_size == 1:
+        if self._stops.signals and trainer.world_size == 1:
             self._exit(trainer, f"{self.path} stands" if self.path.exists() else "nothing was saved yet")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -140,19 +140,20 @@ class SaveLast(Checkpoint):
         self._former = {}
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
-        if self._signum:
+        if not self._stops.add(signum):
+            return
+        if len(self._stops.signals) > 1:
             raise Interrupted(signum)
-        self._signum = signum
         print(f"\n{signal.Signals(signum).name}: saving after this step; once more to stop without saving.", flush=True)
 
     def _agreed_to_stop(self, trainer: pl.Trainer, always: bool = False) -> bool:
         if trainer.world_size == 1:
-            return bool(self._signum)
+            return bool(self._stops.signals)
         if not always and trainer.global_step % trainer.log_every_n_steps:
             return False
-        return trainer.strategy.reduce_boolean_decision(bool(self._signum), all=False)
+        return trainer.strategy.reduce_boolean_decision(bool(self._stops.signals), all=False)
 
     def _exit(self, trainer: pl.Trainer, what: str) -> None:
         if trainer.is_global_zero:
             print(f"Stopped: {what}. The same command goes on from there.", flush=True)
-        raise Interrupted(self._signum or signal.SIGTERM)
+        raise Interrupted(next(iter(self._stops.signals), signal.SIGTERM))
