@@ -31,7 +31,7 @@ from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.resuming import check_fits, check_same_data
 from panns.training.run import Run, objective_of, register_resolvers
-from panns.training.start import check_same_start, weights_if_there, weights_to_start, with_start
+from panns.training.start import check_same_start, start_now, start_of, weights_to_start
 from panns.training.trainer import made_callbacks, seed_everything
 from panns.weights.loading import load_weights
 
@@ -48,7 +48,7 @@ def train(cfg: DictConfig) -> float | None:
             before = results["fingerprint"]
             if (Path(cfg.data.store) / "meta.json").is_file():  # else the data is gone, and the run still finished
                 check_same_data(run.folder, before, instantiate(cfg.data).fingerprint)
-            check_same_start(run.folder, before, with_start({}, weights_if_there(cfg.checkpoint)))
+            check_same_start(run.folder, before, start_now(cfg.checkpoint))
             score = objective_of(results, cfg.objective)
             told = "has no value" if score is None else f"{score:.4f}"
             print(f"Finished before: {cfg.objective} {told}; resume=never trains anew.")
@@ -59,12 +59,13 @@ def train(cfg: DictConfig) -> float | None:
 def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Makes what is configured, trains it, or goes on, and scores it; returns the content of metrics.json."""
     seed_everything(cfg.seed)
-    resumed = run.checkpoint()
-    weights = weights_to_start(cfg.checkpoint) if resumed is None else weights_if_there(cfg.checkpoint)
 
     augmentation = instantiate(cfg.augmentation)
     data = instantiate(cfg.data, sampler=instantiate(cfg.sampler), draws_per_example=augmentation.draws_per_example)
     model = instantiate(cfg.model, num_classes=data.num_classes)
+    resumed = run.checkpoint()
+    weights = weights_to_start(cfg.checkpoint) if resumed is None else None
+    fingerprint = data.fingerprint | (start_of(weights) if resumed is None else start_now(cfg.checkpoint))
     task = instantiate(cfg.task)(
         model,
         instantiate(cfg.optimizer),
@@ -74,8 +75,7 @@ def train_and_score(cfg: DictConfig, run: Run) -> dict[str, Any]:
         class_counts=data.train_class_counts,
         single_label=data.store.single_label,
         sample_rate=data.store.sample_rate,
-        hyper_parameters=OmegaConf.to_container(cfg, resolve=True)
-        | {"fingerprint": with_start(data.fingerprint, weights)},
+        hyper_parameters=OmegaConf.to_container(cfg, resolve=True) | {"fingerprint": fingerprint},
     )
     callbacks = made_callbacks(instantiate(cfg.callbacks))
     check_choices(task, data, cfg.objective, callbacks)

@@ -16,7 +16,7 @@ from panns.studies.runs import CONFIG, ERROR, cause
 from panns.studies.study import Study, StudyError, parse_study
 from panns.studies.summary import summarise
 from panns.training.run import RESULTS, RunError, read_results
-from panns.training.start import check_same_start, weights_if_there, with_start
+from panns.training.start import check_same_start, start_now
 from panns.weights.files import CheckpointError
 from panns.whole_files import written_whole
 
@@ -62,7 +62,7 @@ class Sweep:
         """The jobs that have no results yet, or such of other weights; all of them where all are to start anew."""
         if self.config.resume == "never":
             return self.jobs
-        now = cache(lambda source: with_start({}, weights_if_there(source)))
+        now = cache(start_now)
         return [job for job in self.jobs if not finished_at(job) or started_apart(job, now)]
 
 
@@ -112,7 +112,7 @@ def started_apart(job: SweepJob, now: Callable[[str | None], dict[str, Any]]) ->
 
     Args:
         job: To look at.
-        now: The fingerprint of a file of weights.
+        now: What the fingerprint of a run says that starts from a file.
     """
     try:
         check_same_start(job.folder, results_of(job).get("fingerprint", {}), now(job.cfg.checkpoint))

@@ -26,22 +26,22 @@ def weights_to_start(source: str | Path | None) -> Weights | None:
     return read_weights(locate(source, preset))
 
 
-def weights_if_there(source: str | Path | None) -> Weights | None:
-    """The same for a run that has begun, and goes on without them: None where the file is gone or cannot be read.
+def start_of(weights: Weights | None) -> dict[str, Any]:
+    """What the fingerprint of a run says of the weights it starts from; empty for a fresh model."""
+    return {} if weights is None else {START: {"weights": weights.hash}}
 
-    Released files do not change, so that None stands for them too.
+
+def start_now(source: str | Path | None) -> dict[str, Any]:
+    """The same of what `checkpoint=` names by now, for a run that has begun and goes on without it.
+
+    Empty where the file is gone or cannot be read, and for released files, which do not change.
     """
     if source == RELEASED:
-        return None
+        return {}
     try:
-        return weights_to_start(source)
+        return start_of(weights_to_start(source))
     except CheckpointError:
-        return None
-
-
-def with_start(fingerprint: Mapping[str, Any], weights: Weights | None) -> dict[str, Any]:
-    """Fingerprint of a run's data -> with that of the weights it starts from, if it starts from any."""
-    return {**fingerprint} if weights is None else {**fingerprint, START: {"weights": weights.hash}}
+        return {}
 
 
 def keep_start(before: Mapping[str, Any], now: dict[str, Any]) -> None:
