@@ -31,7 +31,7 @@ from panns.training.parallel import lost_ranks_told
 from panns.training.report import report
 from panns.training.resuming import check_fits, check_same_data
 from panns.training.run import Run, objective_of, register_resolvers
-from panns.training.start import check_same_start, start_now, start_of, weights_to_start
+from panns.training.start import check_one_start, check_same_start, start_now, start_of, weights_to_start
 from panns.training.trainer import made_callbacks, seed_everything
 from panns.weights.loading import load_weights
 
@@ -39,6 +39,7 @@ from panns.weights.loading import load_weights
 @memory_given_back
 def train(cfg: DictConfig) -> float | None:
     """Runs one configuration from where it stands to its end; returns its objective, None where it has no value."""
+    check_one_start(cfg.resume, cfg.checkpoint)
     with Run(cfg.run_dir, cfg.resume) as run:
         results = run.results()
         if results is None:

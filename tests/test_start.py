@@ -16,7 +16,7 @@ from panns.data.labels import audioset_classes
 from panns.data.manifest import ManifestSource
 from panns.data.packing import index
 from panns.training import pictures
-from panns.training.run import config_hash
+from panns.training.run import RunError, config_hash
 from panns.weights.files import CheckpointError, load_checkpoint
 from panns.weights.reading import read_weights
 from runs import config, small
@@ -189,10 +189,12 @@ def test_a_run_that_goes_on_from_anothers_checkpoint_started_where_that_did(tone
     train(small(tones, tmp_path / "a", f"checkpoint={source}", "data.max_epochs=1"))
     for name, before in (("b", tmp_path / "a"), ("c", trained)):
         resume = f"resume={before}/checkpoints/last.ckpt"
-        train(small(tones, tmp_path / name, resume, f"checkpoint={source}", "data.max_epochs=3"))
+        train(small(tones, tmp_path / name, resume, "data.max_epochs=3"))
     started = [results(tmp_path / name)["fingerprint"].get("start") for name in "abc"]
     assert started[0] == started[1] == {"weights": read_weights(source).hash}
     assert started[2] is None
+    with pytest.raises(RunError, match=r"resume=.* goes on from all of a checkpoint, checkpoint=.* give one of them"):
+        train(small(tones, tmp_path / "d", resume, f"checkpoint={source}"))
 
 
 def test_weights_are_part_of_what_a_run_is():

@@ -280,6 +280,26 @@ def test_a_finished_run_is_not_taken_for_one_on_other_data(tones, tmp_path):
     assert train(same) == value
 
 
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(("label", "single_label"), [("low", True), ("lowest", False)])
+def test_what_the_labels_stand_for_is_part_of_the_data(tones, tmp_path, label, single_label, finished):
+    """The same clips with the same numbers of classes, as one class of many or under other names."""
+    stores = []
+    for number, (name, single) in enumerate((("low", False), (label, single_label))):
+        rows = [
+            f"{tones.parent / f'clip{k:02}.wav'},{(name, 'high')[k % 2]},{('train', 'eval')[k > 7]}" for k in range(12)
+        ]
+        (tmp_path / f"{number}.csv").write_text("\n".join(["path,labels,split", *rows]))
+        source = ManifestSource(tmp_path / f"{number}.csv", single_label=single)
+        stores.append(tmp_path / f"store{number}")
+        index(source, stores[-1], clip_seconds=1.0, jobs=1, show_progress=False)
+    train(small(stores[0], tmp_path / "run", "data.max_epochs=1"))
+    if not finished:
+        (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(CheckpointError, match=r"was trained on other data: \[\{'classes': .*here \(labels\)"):
+        train(small(stores[1], tmp_path / "run", "data.max_epochs=1"))
+
+
 def test_never_moves_the_old_run_aside(tones, tmp_path):
     train(small(tones, tmp_path, "data.max_epochs=1"))
     before = (tmp_path / "metrics.json").read_text()

@@ -25,6 +25,11 @@ OTHER_NAMES = {  # what a key is called elsewhere
     "gpus": "devices",
     "nodes": "num_nodes",
     "workers": "num_workers",
+    "window_size": "n_fft",
+    "hop_size": "hop_length",
+    "mel_bins": "n_mels",
+    "fmin": "f_min",
+    "fmax": "f_max",
 }
 
 
@@ -109,8 +114,8 @@ def not_taken(error: BaseException) -> str | None:
     if found is None:
         return None
     return (
-        f"{found[1]} takes no {found[2]}, which the preset or the experiment sets; leave it out on the command line "
-        f"where it stands (~model.frontend.{found[2]}, backbone or head), or choose a preset whose part it is"
+        f"{found[1]} takes no {found[2]}: leave it out where you set it; where a preset or the experiment sets it, "
+        f"~KEY takes it away, such as ~model.frontend.{found[2]}, or another preset has the part it is of"
     )
 
 

@@ -240,7 +240,7 @@ def test_create_model_takes_tuples_and_numbers_of_numpy():
     assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 3)
     with pytest.raises(ValueError, match=r"backbone\.channels=\[4,4\.5\]: numbers of another kind are wanted there"):
         create_model("leenet11", **{"backbone.channels": [4, 4.5]})
-    with pytest.raises(ValueError, match="cannot be built so: ClipHead takes no aggregation, which the preset"):
+    with pytest.raises(ValueError, match="cannot be built so: ClipHead takes no aggregation: leave it out"):
         create_model("cnn14_decision_level_att", head="clip")
 
 

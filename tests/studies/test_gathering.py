@@ -111,6 +111,15 @@ def test_runs_on_different_data_are_not_averaged_and_the_difference_is_named(one
     assert row.differing == ("train.id_hash: 0123456789ab (seed 0); another (seed 1)",)
 
 
+def test_what_runs_of_an_earlier_version_do_not_keep_does_not_keep_them_from_being_averaged(one, tmp_path):
+    one(0, fingerprint=DATA)
+    labels = {"classes": "aaa", "single_label": False}
+    one(1, fingerprint=DATA | {"start": {"weights": "aaa"}, "labels": labels})
+    assert len(gathered(tmp_path).averaged) == 2
+    one(2, fingerprint=DATA | {"labels": labels | {"single_label": True}})
+    assert gathered(tmp_path).differing == ("labels.single_label: False (seed 1); True (seed 2)",)
+
+
 def test_runs_that_started_from_different_weights_are_not_averaged(one, tmp_path):
     for seed, weights in ((0, "aaa"), (1, "bbb"), (2, "aaa")):
         one(seed, fingerprint=DATA | {"start": {"weights": weights}})

@@ -86,10 +86,28 @@ def test_a_finished_job_that_started_from_other_weights_is_none_of_this_sweep(to
     assert "2 jobs, 0 of them finished before" in said
     assert "started from other weights than those that checkpoint= names now" in said
     assert "resume=never" in said
+    assert len(list((tmp_path / "runs").glob("*/error.txt"))) == 2
+    start.rename(tmp_path / "aside.pth")
+    code, said = finish(tmp_path, tones, *words)
+    assert code == 0
+    assert "2 jobs, 2 of them finished before" in said
+    assert not list((tmp_path / "runs").glob("*/error.txt"))
+    (tmp_path / "aside.pth").rename(start)
     code, said = finish(tmp_path, tones, *words, "resume=never")
     assert code == 0
     code, said = finish(tmp_path, tones, *words)
     assert "2 jobs, 2 of them finished before" in said
+
+
+def test_what_cannot_be_one_sweep_is_said(tones, tmp_path):
+    shutil.copytree(tones, tmp_path / "other")
+    code, said = finish(tmp_path, tones, f"data.store={tones},{tmp_path / 'other'}")
+    assert code == 1
+    assert f"data.store={tones} and data.store={tmp_path / 'other'} would be one run, " in said
+    assert "with a name= of its own." in said
+    code, said = finish(tmp_path, tones, "experiment=mel_bins_demo,hop_size_demo", "data=store")
+    assert code == 1
+    assert said.splitlines()[-1] == "train.py: Studies are started one by one: python train.py -m experiment=NAME."
 
 
 @pytest.mark.slow

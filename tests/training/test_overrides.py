@@ -13,6 +13,8 @@ from runs import ROOT
         ("optimizer.lrr=1", "There is no key 'optimizer.lrr'. Did you mean optimizer.lr?"),
         ("model.backbone.dept=3", "Did you mean model.backbone.depth?"),
         ("modle=cnn14", "Did you mean model?"),
+        ("model=glob(cnm*)", "model=glob(cnm*): no choice is of that name. Choices: cnn10, cnn14,"),
+        ("mel_bins=32", "Did you mean model.frontend.n_mels?"),
         ("model=cn14", "There is no model=cn14. Did you mean model=cnn14? Choices: cnn10, cnn14, cnn14_16k,"),
         ("model=cnn14,cn14", "There is no model=cn14. Did you mean model=cnn14?"),
         ("augmentation=mixup_specaug", "Did you mean augmentation=mixup_specaugment?"),

@@ -1,6 +1,7 @@
 """Signals that ask to stop."""
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,3 +39,14 @@ def test_a_run_stops_without_saving_only_if_told_so_once_more(clock, tmp_path, c
     with pytest.raises(Interrupted) as error:
         last._on_signal(signal.SIGINT, None)
     assert error.value.code == 130
+
+
+def test_a_stop_in_a_validation_waits_for_its_end_only_where_nothing_was_saved_yet(tmp_path):
+    last, trainer = SaveLast(tmp_path), SimpleNamespace(world_size=1, is_global_zero=True)
+    last.on_validation_batch_end(trainer, None)
+    last._on_signal(signal.SIGTERM, None)
+    last.on_validation_batch_end(trainer, None)
+    last.path.touch()
+    with pytest.raises(Interrupted) as error:
+        last.on_validation_batch_end(trainer, None)
+    assert error.value.code == 143

@@ -279,6 +279,11 @@ def test_rounded_weights_are_named(leenet, tmp_path):
 def test_weights_have_one_hash_whatever_the_file(leenet, tmp_path):
     one = read_weights(saved(tmp_path / "a.pth", leenet)).hash
     order = dict(reversed(leenet.items()))
+    ours = create_model("cnn10", num_classes=3, **TINY)
+    alone = read_weights(saved(tmp_path / "d.pth", ours.state_dict())).hash
+    about = {"model": {}, "classes": ["a", "b", "c"], "exclusive": False}
+    state = {f"model.{name}": weight for name, weight in ours.state_dict().items()}
+    assert read_weights(saved(tmp_path / "e.pth", {"hyper_parameters": about, "state_dict": state})).hash == alone
     assert read_weights(saved(tmp_path / "b.pth", {"iteration": 1, "model": order})).hash == one
     last = next(reversed(leenet))
     others = [

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytorch_lightning as pl
 
 from panns.data.batches import BatchReader, Transform
+from panns.data.hashing import content_hash
 from panns.data.loader import ClipLoader, WorkerLoader
 from panns.data.ontology import propagated
 from panns.data.plans import EvaluationPlan, Plan, TrainPlan
@@ -186,7 +187,8 @@ class AudioSetDataModule(pl.LightningDataModule):
 
     @cached_property
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """Counts, sample rate and a hash of ids and labels of each role's clips, and what was left out of them."""
+        """Counts, sample rate and a hash of ids and labels of each role's clips, what their labels stand for, and what
+        was left out."""
         of_roles = {
             "train": self.store.fingerprint(self.train_rows),
             "validation": self.evaluation_store.fingerprint(self.validation_rows),
@@ -194,6 +196,10 @@ class AudioSetDataModule(pl.LightningDataModule):
         if self.roles.tested_apart:
             of_roles["test"] = self.evaluation_store.fingerprint(self.test_rows)
         return of_roles | {
+            "labels": {
+                "classes": content_hash(repr(self.classes).encode())[:12],
+                "single_label": self.store.single_label,
+            },
             "quarantine": ids_fingerprint(self.store.id[self.roles.quarantined].tolist()),
             "blacklist": ids_fingerprint(self.store.id[self.roles.blacklisted].tolist()),
             "selection": {

@@ -38,6 +38,7 @@ KEPT = {
     "ignored_column": "a column of the manifest that is not read",
 }
 KINDS = LEFT_OUT | KEPT
+OF_ALL = {"one_label", "split_label", "ignored_column"}  # these are of the whole list, and no number of clips
 UNCHECKED = {"unchecked": "never read, so without a checksum: `panns verify --all` reads them"}
 
 
@@ -101,7 +102,8 @@ def print_counts(counts: dict[str, int], console: Console | None = None) -> None
     table.add_row("packed", f"{counts['packed']:,}", "clips in the store")
     for title, kinds in (("left out", LEFT_OUT), ("in the store, but", UNCHECKED | KEPT)):
         found = {what: count for what in kinds if (count := counts.get(what, 0))}
-        table.add_row(title, f"{sum(found.values()):,}", "in all" if found else "none")
+        clips = sum(count for what, count in found.items() if what not in OF_ALL)
+        table.add_row(title, f"{clips:,}", "in all" if found else "none")
         for what, count in found.items():
-            table.add_row(f"  {what.replace('_', ' ')}", f"{count:,}", kinds[what])
+            table.add_row(f"  {what.replace('_', ' ')}", "" if what in OF_ALL else f"{count:,}", kinds[what])
     (console or Console()).print(table)

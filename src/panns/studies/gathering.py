@@ -23,6 +23,9 @@ DRAWN = {  # key of `data` that may follow the seed: the roles whose clips it th
 }
 
 
+LATER = ("labels.", f"{START}.")  # facts that runs of earlier versions do not keep
+
+
 class GatheringError(ValueError):
     """The rows of a study cannot be told apart."""
 
@@ -163,26 +166,27 @@ def _row_runs(study: Study, row: Row, cfg: DictConfig, runs: Sequence[FoundRun])
     kept = {run.seed: run for run in reversed(ranked)}
     first = tuple(kept[seed] for seed in sorted(kept))
     doubles = tuple(run for run in ranked if not any(run is one for one in first))
-    finished = [run for run in first if run.status == FINISHED]
+    finished = [(run.seed, run.results.get("fingerprint", {})) for run in first if run.status == FINISHED]
     missing = tuple(seed for seed in study.seeds if seed not in kept)
     return RowRuns(row, cfg, first, missing, doubles, tuple(differences(finished, cfg)))
 
 
-def differences(runs: Sequence[FoundRun], cfg: DictConfig) -> list[str]:
+def differences(fingerprints: Sequence[tuple[int, Mapping[str, Any]]], cfg: DictConfig) -> list[str]:
     """What differs between the data of runs that should be repetitions: one line a fact, naming the seeds.
 
     Clips that the configuration draws anew for each seed may differ.
 
     Args:
-        runs: Finished ones.
+        fingerprints: Seed and fingerprint of each run.
         cfg: Their configuration.
     """
-    facts = [_facts(run.results.get("fingerprint", {}), _drawn_anew(cfg)) for run in runs]
+    facts = [(seed, _facts(fingerprint, _drawn_anew(cfg))) for seed, fingerprint in fingerprints]
     lines = []
-    for key in dict.fromkeys(key for of_run in facts for key in of_run):
+    for key in dict.fromkeys(key for _, of_run in facts for key in of_run):
         seeds: dict[Any, list[str]] = {}
-        for run, of_run in zip(runs, facts, strict=True):
-            seeds.setdefault(of_run.get(key), []).append(str(run.seed))
+        for seed, of_run in facts:
+            if key in of_run or not key.startswith(LATER):
+                seeds.setdefault(of_run.get(key), []).append(str(seed))
         if len(seeds) > 1:
             lines.append(f"{key}: " + "; ".join(f"{value} (seed {', '.join(of)})" for value, of in seeds.items()))
     return lines

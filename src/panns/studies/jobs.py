@@ -16,6 +16,7 @@ from panns.studies.study import Row, Study, StudyError, check_not_varied, quoted
 from panns.training.folders import other_configuration
 from panns.training.run import check_seed, different, science, told
 
+PLACES = ("store", "root")  # keys of `data` that say where it lies
 SEED, ROW, SWEEP = "seed", "row", "sweep"
 
 
@@ -98,10 +99,16 @@ def compose_jobs(config: DictConfig, words: Sequence[tuple[list[str], str]], loa
             raise StudyError(str(error)) from error
         job = SweepJob(tuple(overrides), label, int(cfg.seed), folder, cfg)
         other = jobs.setdefault(folder, job)
+        if apart := [key for key in PLACES if other.cfg.data.get(key) != cfg.data.get(key)]:
+            key = apart[0]
+            raise StudyError(
+                f"data.{key}={other.cfg.data[key]} and data.{key}={cfg.data[key]} would be one run, {folder}: runs are "
+                "known by what their data are, not by where they lie. Train each by itself, with a name= of its own."
+            )
         if found := different(science(other.cfg), science(cfg)):
             raise StudyError(f"Two jobs have the folder {folder}: {told(found)}. Leave out hydra.sweep.subdir.")
         if cfg.resume != "never" and (why := other_configuration(folder, cfg)):
-            raise StudyError(f"{why} Leave out hydra.sweep.subdir; resume=never moves aside what is there.")
+            raise StudyError(f"{why} Set that folder aside, or leave out hydra.sweep.subdir if you gave it.")
     return list(jobs.values())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
+from panns.studies.gathering import differences
 from panns.studies.jobs import SweepJob
 from panns.studies.study import Study
 from panns.training.confusion import CONFUSION, read_confusion, write_confusion
@@ -32,10 +33,16 @@ def summarise(
         study: That the jobs are of; `panns report` then does the rest.
         given: Overrides of the command line, with which it finds them.
     """
-    values = {job.folder: objective_of(read_results(job.folder), config.objective) for job in jobs}
+    results = {job.folder: read_results(job.folder) for job in jobs}
+    values = {folder: objective_of(of_job, config.objective) for folder, of_job in results.items()}
+    fingerprints = {folder: of_job.get("fingerprint", {}) for folder, of_job in results.items()}
+    apart = []
     for label in dict.fromkeys(job.label for job in jobs):
-        of_row = [values[job.folder] for job in jobs if job.label == label]
-        print(f"  {label or 'all seeds'}: {config.objective} {_told(of_row)}")
+        of_row = [job for job in jobs if job.label == label]
+        found = differences([(job.seed, fingerprints[job.folder]) for job in of_row], of_row[0].cfg)
+        told = f"not averaged, different {found[0]}" if found else _told([values[job.folder] for job in of_row])
+        print(f"  {label or 'all seeds'}: {config.objective} {told}")
+        apart += found
     if study is not None:
         words = [word for word in given if not word.startswith(NO_PART_OF_RUNS)]
         runs = [] if config.hydra.sweep.dir == "runs" else ["--runs", config.hydra.sweep.dir]
@@ -44,12 +51,13 @@ def summarise(
     which = hashlib.sha256(" ".join(sorted(job.folder.name for job in jobs)).encode()).hexdigest()[:8]
     folder = Path(config.hydra.sweep.dir) / f"{config.name}-summary-{which}"  # another sweep has another
     folder.mkdir(parents=True, exist_ok=True)
-    known = _known(values.values())
+    known = [] if apart else _known(values.values())
     mean, spread = (statistics.fmean(known), _sd(known)) if known else (None, None)
     listed = [{"overrides": list(j.overrides), "folder": str(j.folder), "value": values[j.folder]} for j in jobs]
     text = json.dumps({"objective": config.objective, "mean": mean, "sd": spread, "jobs": listed}, indent=2)
     (folder / "summary.json").write_text(f"{text}\n")
-    print(f"{config.objective}: mean {_told(list(values.values()), 'jobs')}; {folder}")
+    told = "of different data or first weights, no mean" if apart else f"mean {_told(list(values.values()), 'jobs')}"
+    print(f"{config.objective}: {told}; {folder}")
     _add_confusions([job.folder / CONFUSION for job in jobs], folder)
 
 

@@ -49,6 +49,8 @@ class Sweep:
             study = parse_study(config.hydra.runtime.choices.get("experiment") or "", config)
             words = sweep_words(study, given, loader)
             jobs = compose_jobs(config, words, loader)
+            if study is None and any("study" in job.cfg for job in jobs):
+                raise StudyError("Studies are started one by one: python train.py -m experiment=NAME.")
             return cls(config, study, jobs, tuple(given), len(words) - len(jobs))
         except StudyError as error:
             sys.exit(f"train.py: {error}")
@@ -87,7 +89,7 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
     print(f"{sweep.name}: {len(sweep.jobs)} jobs, {len(sweep.jobs) - len(todo)} of them finished before.", flush=True)
     if sweep.doubles:
         print(f"  {sweep.doubles} more combinations differ from one of these in nothing that decides its result.")
-    for job in todo:
+    for job in sweep.jobs:
         (job.folder / ERROR).unlink(missing_ok=True)
     try:
         for first in range(0, len(todo), at_once or len(todo) or 1):

@@ -106,9 +106,12 @@ class SaveLast(Checkpoint):
             self._exit(trainer, f"saved {self.path} at step {trainer.global_step}")
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
-        """Does not wait for the end of a validation: its epoch's training is repeated from the last checkpoint."""
-        if self._stops.signals and trainer.world_size == 1:
-            self._exit(trainer, f"{self.path} stands" if self.path.exists() else "nothing was saved yet")
+        """Does not wait for the end of a validation: its epoch's training is repeated from the last checkpoint.
+
+        Unless there is none yet: then it is written behind the validation.
+        """
+        if self._stops.signals and trainer.world_size == 1 and self.path.exists():
+            self._exit(trainer, f"{self.path} stands")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after the validation, so that a resumed run neither repeats nor skips it."""

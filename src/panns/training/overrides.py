@@ -74,6 +74,8 @@ def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:
     """-> what to say about a choice, or one of a sweep, that its group does not have; None if all is well."""
     group, given = _group(override), _values(override)
     there = loader.get_group_options(group)
+    if isinstance(pattern := override.value(), Glob) and not pattern.filter(there):
+        return f"{override.input_line}: no choice is of that name. Choices: {', '.join(there)}."
     for name in (name for value in given for name in (value if isinstance(value, list) else [value])):
         if name is None and override.type != OverrideType.DEL:
             return f"{group}=null: a choice is left away by ~{group}. Choices: {', '.join(there)}."

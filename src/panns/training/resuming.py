@@ -9,6 +9,7 @@ from panns.training.start import check_same_start, keep_start
 from panns.weights.files import CheckpointError, load_checkpoint
 from panns.weights.loading import differences
 
+LATER_ROLES = {"labels"}  # of a fingerprint: what runs of earlier versions do not keep
 Changes = Mapping[str, tuple[Any, Any]]  # by key: the value there and the value here
 
 
@@ -137,7 +138,8 @@ def check_same_data(path: Path, before: Mapping[str, Any], fingerprint: Mapping[
     Raises:
         CheckpointError: they differ.
     """
-    other = [role for role in ("train", "validation") if before.get(role) != fingerprint.get(role)]
+    roles = ("train", "validation", *(LATER_ROLES & before.keys()))
+    other = [role for role in roles if before.get(role) != fingerprint.get(role)]
     if other:
         raise CheckpointError(
             f"{path} was trained on other data: {[before.get(role) for role in other]} there, "

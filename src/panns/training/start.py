@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from panns.training.run import STARTS, RunError
 from panns.weights.cache import locate
 from panns.weights.catalog import RELEASED
 from panns.weights.files import CheckpointError
@@ -24,6 +25,19 @@ def weights_to_start(source: str | Path | None) -> Weights | None:
         return None
     preset = HydraConfig.get().runtime.choices["model"] if source == RELEASED else ""
     return read_weights(locate(source, preset))
+
+
+def check_one_start(resume: str | Path, checkpoint: str | Path | None) -> None:
+    """Refuses two things to start from.
+
+    Raises:
+        RunError: both are given.
+    """
+    if checkpoint is not None and resume not in STARTS:
+        raise RunError(
+            f"resume={resume} goes on from all of a checkpoint, checkpoint={checkpoint} starts from its weights alone: "
+            "give one of them."
+        )
 
 
 def start_of(weights: Weights | None) -> dict[str, Any]:

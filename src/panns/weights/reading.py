@@ -49,8 +49,8 @@ class Weights:
 
     @cached_property
     def hash(self) -> str:
-        """12 hexadecimal digits of names, shapes and values, and of the classes: equal in a copy, whatever its name."""
-        digest = hashlib.sha256(repr(self.classes).encode())
+        """12 hexadecimal digits of names, shapes and values: of equal weights, whatever else their files hold."""
+        digest = hashlib.sha256()
         for name, weight in sorted(self.state.items()):
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
             digest.update(weight.detach().contiguous().flatten().view(torch.uint8).numpy().data)

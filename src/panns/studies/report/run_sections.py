@@ -15,6 +15,7 @@ from panns.studies.report.content import Cell, Section, table
 from panns.studies.report.wording import NONE, listed
 from panns.studies.runs import FAILED, FINISHED, FoundRun
 from panns.studies.study import Row, Study, quoted
+from panns.training.start import START
 
 MADE_BY = "Made by "
 
@@ -79,6 +80,7 @@ def refused(outcome: Outcome) -> Section | None:
 
 def runs(outcome: Outcome, source: Source) -> Section | None:
     """Each finished run."""
+    started = any(_start(run) for row in outcome.rows for run in row.row_runs.finished)
     rows: list[list[Cell | str]] = []
     for row in outcome.rows:
         for run in row.row_runs.finished:
@@ -92,6 +94,7 @@ def runs(outcome: Outcome, source: Source) -> Section | None:
                     NONE if clips is None else f"{clips:,.0f}",
                     str(scored_data(run).get("id_hash", NONE)),
                     str(run.results.get("fingerprint", {}).get("train", {}).get("id_hash", NONE)),
+                    *([str(_start(run) or NONE)] if started else []),
                     wording.duration(run.results.get("seconds")),
                     str(run.results.get("device", NONE)),
                     _linked(run, source.out),
@@ -99,15 +102,19 @@ def runs(outcome: Outcome, source: Source) -> Section | None:
             )
     if not rows:
         return None
-    head = ("row", "seed", outcome.metric, "step", "clips", "scored on", "trained on", "time", "device", "run")
+    hashes = ("scored on", "trained on", *(["started from"] if started else []))
+    head = ("row", "seed", outcome.metric, "step", "clips", *hashes, "time", "device", "run")
     notes = [
-        "scored on, trained on: hash of the clips and labels.",
+        f"scored on, trained on: hash of the clips and labels{'; started from: of the weights' if started else ''}.",
         *_versions(outcome.finished),
         f"{MADE_BY}`{source.command}`; all numbers of the runs are in `results.csv`.",
     ]
-    return Section(
-        "Runs", table=table(head, rows, words=("row", "scored on", "trained on", "device", "run")), notes=notes
-    )
+    return Section("Runs", table=table(head, rows, words=("row", *hashes, "device", "run")), notes=notes)
+
+
+def _start(run: FoundRun) -> str | None:
+    """Hash of the weights that a run started from; None for a fresh model."""
+    return run.results.get("fingerprint", {}).get(START, {}).get("weights")
 
 
 def made_by(report: str) -> str:

@@ -14,6 +14,7 @@ from panns.studies.report.content import Picture
 from panns.studies.report.result_sections import class_names
 from panns.studies.report.run_sections import Source, link
 from panns.studies.report.sections import sections
+from panns.studies.runs import FAILED
 from panns.studies.statistics import false_discovery
 from panns.training.start import START
 from panns.whole_files import written_whole
@@ -82,7 +83,8 @@ def run_rows(outcome: Outcome, out: Path) -> list[dict[str, object]]:
                 f"{role}_data": fingerprint.get(role, {}).get("id_hash") for role in ("train", "validation", "test")
             }
             facts |= {f"{START}_{key}": value for key, value in fingerprint.get(START, {}).items()}
-            facts |= {"clips": run.results.get(f"{run.role}/num_clips"), "error": run.error}
+            error = run.error if run.status == FAILED else ""  # of an earlier start, where it is finished by now
+            facts |= {"clips": run.results.get(f"{run.role}/num_clips"), "error": error}
             rows.append(about | facts)
         rows += [about | {"seed": seed, "state": MISSING} for seed in row.row_runs.missing]
     return rows
