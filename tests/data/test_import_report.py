@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from panns.data.report import KINDS, ImportReport
+from rich.console import Console
+
+from panns.data.report import KINDS, ImportReport, print_counts
 
 
 def test_report_lists_findings_by_kind(tmp_path):
@@ -21,3 +23,15 @@ def test_report_lists_findings_by_kind(tmp_path):
     assert "\\udcff.wav" in (tmp_path / "report.csv").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="unknown finding 'shrt'"):
         report.add("shrt", "a")
+
+
+def test_what_is_of_the_whole_list_is_no_number_of_clips(capsys):
+    report = ImportReport()
+    report.packed = 48
+    for what in ("one_label", "ignored_column", "short"):
+        report.add(what, "a")
+    print_counts(report.counts, Console(width=200))
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["in", "the", "store,", "but", "1", "in", "all"] in said
+    assert any(line[:3] == ["one", "label", "no"] for line in said)
+    assert any(line[:2] == ["short", "1"] for line in said)

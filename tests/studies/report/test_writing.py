@@ -168,13 +168,18 @@ def test_without_a_finished_run_pictures_of_an_earlier_report_go(written, made, 
 def test_runs_of_different_data_are_named_and_not_averaged(made, tmp_path):
     for job in made.study.jobs()[::3][:2]:  # "32 bins", seeds 0 and 1
         scores, data = made.scores["32 bins", job.seed], FINGERPRINT | {"id_hash": f"data {job.seed}"}
-        made_run(tmp_path / "runs", job.cfg, scores, made.targets, fingerprint={"train": data, "validation": data})
+        of_run = {"train": data, "validation": data, "start": {"weights": "one start"}}
+        folder = made_run(tmp_path / "runs", job.cfg, scores, made.targets, fingerprint=of_run)
+        (folder / "error.txt").write_text("train.py: of an earlier start")
     found = gather(made.study, find_runs(tmp_path / "runs")[0])
     write_report(conclude(made.study, found), Source("panns report", tmp_path, 2, ["x/config.yaml is none"]))
     text = (tmp_path / "report.md").read_text()
     assert "The runs of 32 bins differ in the fingerprint of data or first weights; they are not averaged." in text
     assert "32 bins: train.id_hash: data 0 (seed 0); data 1 (seed 1)" in text
     assert "## Scores" not in text
+    assert "| trained on | started from | time |" in text
+    assert "| data 0 | one start |" in text
+    assert "an earlier start" not in (tmp_path / "results.csv").read_text()
     assert "- x/config.yaml is none\n" in text
 
 
