@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from rich.console import Console
 
 from panns.data.report import KINDS, ImportReport, print_counts
