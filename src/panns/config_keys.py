@@ -41,7 +41,8 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
         valid = [str(k) for k in node if not str(k).startswith("_")] if OmegaConf.is_dict(node) else []
         if part not in valid and not (OmegaConf.is_list(node) and part.isdigit()):
             hint = did_you_mean(part, valid, before=f"{path}." if path else "")
-            if there := sorted(_keys_named(cfg, OTHER_NAMES.get(name := key.rpartition(".")[2], name))):
+            name = key.rpartition(".")[2]
+            if there := sorted(_keys_named(cfg, OTHER_NAMES.get(name, name))):
                 hint = f" Did you mean {' or '.join(there)}?"
             where = f"{path} has" if path else "The configuration has"
             return f"There is no key {key!r}.{hint} {where} the keys: {', '.join(sorted(valid)) or 'none'}."

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from panns.studies.runs import FAILED, FINISHED, UNFINISHED, FoundRun
 from panns.studies.study import Row, Study
+from panns.training.resuming import LATER_ROLES
 from panns.training.run import config_hash, different, science, told
 from panns.training.start import START
 
@@ -23,7 +24,7 @@ DRAWN = {  # key of `data` that may follow the seed: the roles whose clips it th
 }
 
 
-LATER = ("labels.", f"{START}.")  # facts that runs of earlier versions do not keep
+LATER = tuple(f"{role}." for role in (*LATER_ROLES, START))  # facts that runs of earlier versions do not keep
 
 
 class GatheringError(ValueError):

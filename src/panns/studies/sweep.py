@@ -61,7 +61,10 @@ class Sweep:
         return self.study.name if self.study else str(self.config.name)
 
     def unfinished(self) -> list[SweepJob]:
-        """The jobs that have no results yet, or such of other weights; all of them where all are to start anew."""
+        """The jobs that have no results yet, or such of other weights; all of them where all are to start anew.
+
+        Ends the program with one line where results cannot be read, before hours go into the other jobs.
+        """
         if self.config.resume == "never":
             return self.jobs
         now = cache(start_now)
@@ -83,9 +86,6 @@ def run_sweep(sweep: Sweep, launcher: Launcher, at_once: int | None) -> list[dic
         SystemExit: not every job is finished; the message says that the same command goes on.
     """
     todo = {job: finished_at(job) for job in sweep.unfinished()}
-    for job in sweep.jobs:
-        if job not in todo:
-            results_of(job)  # that can be read, before hours go into the others
     print(f"{sweep.name}: {len(sweep.jobs)} jobs, {len(sweep.jobs) - len(todo)} of them finished before.", flush=True)
     if sweep.doubles:
         print(f"  {sweep.doubles} more combinations differ from one of these in nothing that decides its result.")
