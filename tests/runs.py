@@ -109,6 +109,12 @@ def checkpoint(path, exclusive=False, **changes):
     return model.eval()
 
 
+def saved(path: Path, content) -> Path:
+    """A file of torch.save."""
+    torch.save(content, path)
+    return path
+
+
 class SignalAt(pl.Callback):
     """Sends a signal to its own process: SIGKILL leaves no time for anything."""
 
