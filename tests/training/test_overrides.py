@@ -15,6 +15,8 @@ from runs import ROOT
         ("modle=cnn14", "Did you mean model?"),
         ("model=glob(cnm*)", "model=glob(cnm*): no choice is of that name. Choices: cnn10, cnn14,"),
         ("mel_bins=32", "Did you mean model.frontend.n_mels?"),
+        ("hydra.launcher.njobs=2", "There is no key 'hydra.launcher.njobs'. Did you mean hydra.launcher.n_jobs?"),
+        ("hydra.laucher.n_jobs=2", "Did you mean hydra.launcher.n_jobs?"),
         ("model=cn14", "There is no model=cn14. Did you mean model=cnn14? Choices: cnn10, cnn14, cnn14_16k,"),
         ("model=cnn14,cn14", "There is no model=cn14. Did you mean model=cnn14?"),
         ("augmentation=mixup_specaug", "Did you mean augmentation=mixup_specaugment?"),

@@ -54,6 +54,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         except HydraException as error:
             sys.exit(str(error))
         single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
+        of_hydra = [o for o in overrides if o not in choices and o.type == OverrideType.CHANGE and _root(o) == "hydra"]
+        _exit_at_first(unknown_key(cfg, o.key_or_group) for o in of_hydra)
         with open_dict(cfg):
             del cfg["hydra"]
         _exit_at_first(_left_away(o, loader) for o in overrides if o.type == OverrideType.DEL)
