@@ -18,6 +18,11 @@ def given_overrides(arguments: Sequence[str]) -> list[str]:
     return [*flags.overrides, *(word for word in rest if not word.startswith("-"))]
 
 
+def unknown_flags(arguments: Sequence[str]) -> list[str]:
+    """The words that look like flags and are none of train.py's."""
+    return [word for word in _parsed(arguments)[1] if word.startswith("-")]
+
+
 def end_where_nobody_reads(arguments: Sequence[str]) -> None:
     """Lets `train.py --help | head` end in silence, as other programs do. A run does not: sockets may break in it."""
     flags = _flags(arguments)

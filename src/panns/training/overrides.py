@@ -15,11 +15,17 @@ from omegaconf import OmegaConf, open_dict
 
 from panns.config_keys import unknown_key, wrong_kind
 from panns.names import did_you_mean
-from panns.training.flags import given_overrides
+from panns.training.flags import given_overrides, unknown_flags
 
 MODE = "hydra.mode"
 NEEDED = ("model", "data", "sampler", "augmentation", "optimizer", "scheduler", "callbacks", "trainer")
 DECIDED = {"model.num_classes": "the data set's class list decides it; leave it out"}  # keys for those without data
+
+SPACES = "A value with spaces needs quotes that reach Hydra, as in \"KEY='two words'\"."
+VALUES = (
+    "KEY=VALUE has a number, a word, a list as [a,b], or with -m several values as a,b; a text with other signs needs "
+    "quotes that reach Hydra, as in \"KEY='a (b)'\"."
+)
 
 
 def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = False) -> None:
@@ -34,14 +40,12 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
         single_run: no flag asks for several runs: an override of several values is refused too, unless a choice, such
             as that of a study, makes it several runs.
     """
+    if flags := unknown_flags(arguments):
+        sys.exit(_no_flag(flags[0], config_dir))
     words = [word for word in given_overrides(arguments) if word.startswith("~") or "=" in word]
     if bare := [word for word in given_overrides(arguments) if word not in words]:
-        sys.exit(f"{bare[0]}: a key and no value: write {bare[0]}=VALUE.")
-    try:
-        overrides = [OverridesParser.create().parse_override(word) for word in words]
-    except HydraException:
-        _check_quotes(words)
-        return  # a matter of syntax, which Hydra explains well
+        sys.exit(f"{bare[0]}: a key and no value: write {bare[0]}=VALUE. {SPACES}")
+    overrides = [_parsed(word) for word in words]
     sweeps = [override.input_line for override in overrides if override.is_sweep_override()]
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -52,7 +56,7 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
             words += [str(override.input_line) for override in overrides if override.key_or_group == MODE]
             cfg = hydra.compose("train", words, return_hydra_config=True)
         except HydraException as error:
-            sys.exit(str(error))
+            sys.exit(_not_together(choices) or str(error))
         single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
         of_hydra = [o for o in overrides if o not in choices and o.type == OverrideType.CHANGE and _root(o) == "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in of_hydra)
@@ -87,6 +91,15 @@ def unknown_choice(override: Override, loader: ConfigLoader) -> str | None:
     return None
 
 
+def _not_together(choices: list[Override]) -> str | None:
+    """-> what to say about the first list of choices, where they cannot be put together; None without one."""
+    for group, value in ((_group(override), override.value()) for override in choices):
+        if isinstance(value, list):
+            names = ",".join(map(str, value))
+            return f"{group}=[{names}] puts these into one, where they differ; -m {group}={names} makes a run of each."
+    return None
+
+
 def _added_for_nothing(cfg: Any, override: Override) -> str | None:
     """-> what to say about a new key at the top, which no part of a run would read; None if it lies within a part."""
     if (root := _root(override)) in cfg:
@@ -113,12 +126,23 @@ def _exit_at_first(messages: Any) -> None:
             sys.exit(message)
 
 
-def _check_quotes(words: list[str]) -> None:
-    """Exits where a value holds `=`, as the names of the released files do: Hydra would only say that it stumbles."""
-    for word in words:
+def _no_flag(flag: str, config_dir: Path) -> str:
+    """-> what to say about a flag that there is not, perhaps meant for a key."""
+    name = flag.lstrip("-").partition("=")[0].replace("-", "_")
+    with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
+        there = unknown_key(hydra.compose("train"), name) or f"Write {name}=VALUE."
+    return f"{flag}: there is no such flag; what a run is made of is set by KEY=VALUE, without dashes. {there}"
+
+
+def _parsed(word: str) -> Override:
+    """An override; exits where it is not written as one, which Hydra would tell in the words of a parser."""
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
         key, _, value = word.partition("=")
-        if "=" in value and not value.startswith(("'", '"', "[", "{")):
+        if "=" in value and not value.startswith(("'", '"', "[", "{")):  # as the names of the released files
             sys.exit(f"A value with = in it needs quotes that reach Hydra: \"{key}='{value}'\"")
+        sys.exit(f"{word}: this cannot be read ({str(error).splitlines()[0]}). {VALUES}")
 
 
 def _group(override: Override) -> str:
