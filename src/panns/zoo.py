@@ -100,17 +100,15 @@ def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:
     Raises:
         ValueError: A part or a key is unknown, or a value of another kind than its key takes.
     """
-    from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
     from panns.config_keys import unknown_key, wrong_kind
 
     overrides = {key: _plain(value) for key, value in overrides.items()}
     parts = {part: overrides.pop(part) for part in PARTS if part in overrides}
-    try:
-        config = _compose(name, parts)
-    except HydraException as error:
-        raise ValueError(f"create_model({name!r}) cannot take {parts}: {str(error).splitlines()[0]}") from error
+    for part, choice in parts.items():
+        _check_choice(part, choice)
+    config = _compose(name, parts)
     for key, value in overrides.items():
         if wrong := unknown_key(config, key) or wrong_kind(config, key, value, lambda group: []):
             raise ValueError(f"create_model({name!r}): {wrong}")
@@ -118,6 +116,20 @@ def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return plain
+
+
+def _check_choice(part: str, choice: Any) -> None:
+    """Refuses what is no choice of a part.
+
+    Raises:
+        ValueError: with the choices there are.
+    """
+    if isinstance(choice, dict):
+        keys = {f"{part}.{key}": value for key, value in choice.items()}
+        raise ValueError(f"{part}={choice}: {part} is a choice; keys within it are dotted: **{keys}.")
+    there = sorted(path.stem for path in (config_dir() / "model" / part).glob("*.yaml"))
+    if choice not in there:
+        raise ValueError(unknown(part, str(choice), there))
 
 
 def _plain(value: Any) -> Any:

@@ -228,6 +228,9 @@ def test_create_model_refuses_what_it_does_not_know():
         ("frontend.f_min", -5.0, "f_min=-5.0, f_max=14000.0: need 0 <= f_min"),
         ("n_mels", 4, "There is no key 'n_mels'. Did you mean frontend.n_mels?"),
         ("backbone.deph", 4, "There is no key 'backbone.deph'. Did you mean backbone.depth?"),
+        ("frontend", "logmell", "No frontend 'logmell'. Did you mean logmel? Choose from logmel, raw, wavegram,"),
+        ("head", None, "No head 'None'. Choose from clip, frame."),
+        ("frontend", {"n_mels": 32}, "frontend is a choice; keys within it are dotted: **{'frontend.n_mels': 32}."),
     ],
 )
 def test_create_model_names_the_key_of_a_wrong_value(key, value, says):
