@@ -117,7 +117,7 @@ def _left_away(override: Override, loader: ConfigLoader) -> str | None:
 
 def _no_name(name: str) -> str | None:
     """-> what to say about a name that cannot be the beginning of a folder's; None if it can."""
-    return f"name={name}: a folder is named so; it cannot be empty or have a / in it." if not name or "/" in name else None
+    return f"name={name}: a folder is named so: not empty, and without a /." if not name or "/" in name else None
 
 
 def _exit_at_first(messages: Any) -> None:
