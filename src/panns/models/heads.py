@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._pytree import _register_namedtuple
 
 from panns.models.layers import init_weights, no_autocast, require_positive, require_probability
 
@@ -28,6 +29,9 @@ class TaggingOutput(NamedTuple):
     clip_logits: Tensor
     embedding: Tensor
     frame_probs: Tensor | None
+
+
+_register_namedtuple(TaggingOutput, serialized_type_name="panns.models.TaggingOutput")  # else torch.export.save refuses
 
 
 class ClipHead(nn.Module):
