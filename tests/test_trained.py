@@ -6,7 +6,7 @@ import torch
 from panns import load
 from panns.models import cnn
 from panns.trained import NotOurCheckpointError, is_trusted
-from runs import checkpoint
+from runs import checkpoint, saved
 
 
 def test_architecture_weights_and_classes_come_from_the_file_alone(tmp_path):
@@ -73,3 +73,37 @@ def test_files_of_another_origin_are_named(tmp_path):
         load(tmp_path / "released.pth")
     with pytest.raises(NotOurCheckpointError, match="There is no checkpoint"):
         load(tmp_path / "none.ckpt")
+    with pytest.raises(NotOurCheckpointError, match=r'panns\.create_model\("cnn14", checkpoint="released"\)'):
+        load("cnn14")
+
+
+def test_weights_of_a_model_of_ours_do_not_say_how_it_is_built(tmp_path):
+    torch.save(checkpoint(tmp_path / "a.ckpt").state_dict(), tmp_path / "bare.pth")
+    empty = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    empty["hyper_parameters"]["model"] = {}
+    unnamed = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    unnamed["hyper_parameters"]["classes"] = None
+    for path in (tmp_path / "bare.pth", saved(tmp_path / "b.ckpt", empty), saved(tmp_path / "c.ckpt", unnamed)):
+        with pytest.raises(
+            NotOurCheckpointError, match=r"a model of panns.* Name the model: panns\.create_model\(name,"
+        ):
+            load(path)
+
+
+def test_weights_that_do_not_fit_what_the_file_describes(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    gone = content["state_dict"].pop("model.head.fc.weight")
+    with pytest.raises(
+        NotOurCheckpointError, match=r"is damaged or of another version of panns: .*1 parameters missing"
+    ):
+        load(saved(tmp_path / "b.ckpt", content))
+    content["state_dict"]["model.head.fc.weight"] = torch.full_like(gone, torch.nan)
+    with pytest.raises(NotOurCheckpointError, match="holds NaN or infinite weights"):
+        load(saved(tmp_path / "c.ckpt", content))
+
+
+def test_home_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    checkpoint(tmp_path / "a.ckpt")
+    assert load("~/a.ckpt").classes == ["a", "b", "c"]

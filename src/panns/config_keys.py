@@ -55,7 +55,7 @@ def unknown_key(cfg: DictConfig, key: str) -> str | None:
 
 def _keys_named(node: DictConfig, name: str, path: str = "") -> Iterator[str]:
     """Dotted keys that end in a name; interpolations are not followed."""
-    for key in map(str, node):
+    for key in (str(key) for key in node if not str(key).startswith("_")):
         child = node._get_node(key)
         if key == name:
             yield f"{path}{key}"

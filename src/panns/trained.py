@@ -11,8 +11,9 @@ from torch import nn
 from panns import models
 from panns.models import AudioTagger
 from panns.weights.files import CheckpointError
-from panns.weights.loading import load_weights
+from panns.weights.loading import differences, load_weights
 from panns.weights.reading import read_weights
+from panns.zoo import list_models
 
 TRUSTED = "panns.models"  # a checkpoint may name nothing to be called but the layers that are defined there
 
@@ -35,11 +36,13 @@ def load(path: str | Path) -> AudioTagger:
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
+    path = Path(path).expanduser()
     try:
-        weights = read_weights(Path(path))
+        weights = read_weights(path)
     except CheckpointError as error:
-        raise NotOurCheckpointError(str(error)) from error
-    if weights.config is None:
+        name = f' Of a released model: panns.create_model("{path}", checkpoint="released").'
+        raise NotOurCheckpointError(f"{error}{name if str(path) in list_models() else ''}") from error
+    if not weights.config:
         raise NotOurCheckpointError(
             f"{path} was not written by train.py: it holds {weights.source}, not how the model is built. "
             "Name the model: panns.create_model(name, checkpoint=...)."
@@ -56,7 +59,15 @@ def load(path: str | Path) -> AudioTagger:
             f"{path} describes a model that cannot be built, perhaps of another version of panns: "
             f"{error.__cause__ or error}"
         ) from error
-    load_weights(model, weights)
+    if found := differences(weights.state, model.state_dict()):
+        raise NotOurCheckpointError(
+            f"{path} is damaged or of another version of panns: its weights are not those of the model that it "
+            f"describes: {found}."
+        )
+    try:
+        load_weights(model, weights)
+    except CheckpointError as error:
+        raise NotOurCheckpointError(str(error)) from error
     return model.eval()
 
 

@@ -1,6 +1,7 @@
 """The named models by name, from Python: built from the same presets as `python train.py model=NAME`."""
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from panns.weights.reading import read_weights
 PARTS = ("frontend", "backbone", "head")
 
 logger = logging.getLogger(__name__)
+_composing = threading.Lock()  # Hydra's place for what it composes is one for all threads
 
 
 def config_dir() -> Path:
@@ -58,6 +60,9 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
         **overrides: Keys of the preset, dotted where nested, as after `model.` on the command line:
             `create_model("cnn14", num_classes=50, **{"backbone.depth": 4})`. The parts are choices: `head="frame"`.
 
+    Returns:
+        The model: with weights in evaluation mode, as `panns.load` gives it; without in training mode.
+
     Raises:
         ValueError: If the name or a key is unknown, a value of another kind than its key takes, or the checkpoint of
             another model.
@@ -71,7 +76,7 @@ def create_model(name: str, checkpoint: str | Path | None = None, **overrides: A
     loaded = load_weights(model, weights, config)
     if loaded.fresh or loaded.changed:
         logger.warning("%s", loaded)
-    return model
+    return model.eval()
 
 
 def preset_config(name: str) -> dict[Any, Any]:
@@ -101,6 +106,7 @@ def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:
         ValueError: A part or a key is unknown, or a value of another kind than its key takes.
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     from panns.config_keys import unknown_key, wrong_kind
 
@@ -113,7 +119,10 @@ def _configured(name: str, overrides: dict[str, Any]) -> dict[Any, Any]:
         if wrong := unknown_key(config, key) or wrong_kind(config, key, value, lambda group: []):
             raise ValueError(f"create_model({name!r}): {wrong}")
         OmegaConf.update(config, key, value)
-    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"create_model({name!r}): {str(error).splitlines()[0]}") from error
     assert isinstance(plain, dict)
     return plain
 
@@ -144,10 +153,11 @@ def _compose(name: str, parts: dict[str, str]) -> Any:
     from hydra.core.global_hydra import GlobalHydra
 
     choices = [f"model/{part}={choice}" for part, choice in parts.items()]
-    running = GlobalHydra.instance().hydra  # set inside a program that Hydra started; there is room for one
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return compose(overrides=[f"+model={name}", *choices]).model
-    finally:
-        GlobalHydra.instance().hydra = running
+    with _composing:
+        running = GlobalHydra.instance().hydra  # set inside a program that Hydra started; there is room for one
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(str(config_dir()), version_base="1.3"):
+                return compose(overrides=[f"+model={name}", *choices]).model
+        finally:
+            GlobalHydra.instance().hydra = running

@@ -1,11 +1,13 @@
 """The presets in conf/model as the command line sees them, and `create_model`."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, InstantiationException
 from hydra.utils import get_class, instantiate
 from train import train
@@ -272,3 +274,15 @@ def test_residual_blocks_start_as_the_identity(name, last, no_init):
 
 def test_dainet_blocks_start_as_the_identity(no_init):
     assert all(not block.norms[-1].weight.any() for block in create_model("dainet19").backbone.blocks)
+
+
+def test_create_model_in_several_threads():
+    with ThreadPoolExecutor(8) as threads:
+        models = list(threads.map(lambda _: create_model("leenet11", num_classes=2), range(16)))
+    assert {model.num_classes for model in models} == {2}
+    assert not GlobalHydra.instance().is_initialized()
+
+
+def test_create_model_names_what_refers_to_nothing():
+    with pytest.raises(ValueError, match=r"create_model\('cnn14'\): Interpolation key 'nothing' not found"):
+        create_model("cnn14", num_classes="${nothing}")

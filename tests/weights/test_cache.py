@@ -72,6 +72,14 @@ def test_a_folder_that_cannot_be_made(server, released, monkeypatch, tmp_path):
         fetch(released("cnn14"))
 
 
+def test_a_lock_that_cannot_be_made(server, released):
+    file = released("cnn14")
+    (cache_dir() / f"{file.name}.lock").mkdir(parents=True)
+    with pytest.raises(DiskError, match="set PANNS_CACHE to another folder"):
+        fetch(file)
+    assert not server.requests
+
+
 def test_released_or_a_path(server, released):
     file = released("cnn14")
     assert locate("mine.pth", "cnn14") == Path("mine.pth")

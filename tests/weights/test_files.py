@@ -1,6 +1,7 @@
 """Reading checkpoint files: nothing in them is run, and what cannot be read is named."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -20,6 +21,14 @@ from panns.weights.files import CheckpointError, load_checkpoint
         (b"\x80\x02}q\x00.", "damaged or no checkpoint"),
         (b"PK\x03\x04 cut off", "damaged or cut short, or a zip file with no checkpoint in it"),
         (b"\n<!DOCTYPE html>\n<html lang=en>", "is a web page"),
+        (b"RIFF\x24\x7d\x00\x00WAVEfmt ", "is an audio file"),
+        (b"fLaC\x00\x80", "is an audio file"),
+        (
+            b'\x3b\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' + bytes(8),
+            "is a safetensors file",
+        ),
+        (pickle.dumps(Ellipsis, protocol=4), "is damaged, or a pickle of more than weights, which is not run here"),
+        (bytes(4096), r"is damaged, or a tar file, no checkpoint\.$"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, content, says):
@@ -30,13 +39,20 @@ def test_damaged_files_are_named(tmp_path, content, says):
     assert "weights_only" not in str(error.value)  # PyTorch's advice is to trust the file
 
 
-@pytest.mark.parametrize("start", [b"RIFF\x24\x7d\x00\x00WAVEfmt ", b"fLaC\x00", b"\x89HDF\r\n", b"\x89PNG\r\n", b""])
+@pytest.mark.parametrize("start", [b"\x89HDF\r\n", b"\x89PNG\r\n", b""])
 def test_files_of_any_other_kind_are_named(tmp_path, start):
     path, rng = tmp_path / "other.ckpt", np.random.default_rng(len(start))
     for _ in range(50):
         path.write_bytes(start + rng.bytes(64))
-        with pytest.raises(CheckpointError, match=r"other\.ckpt is damaged or no checkpoint \("):
+        with pytest.raises(CheckpointError, match=r"other\.ckpt is damaged( or no checkpoint \(|, or a pickle of)"):
             load_checkpoint(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # that torch.jit is to go
+def test_a_torchscript_program_is_not_run(tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"a\.pt is a TorchScript program, which is not run here"):
+        load_checkpoint(tmp_path / "a.pt")
 
 
 def test_a_truncated_checkpoint_is_named(tmp_path):

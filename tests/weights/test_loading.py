@@ -44,6 +44,8 @@ def test_a_released_file_with_its_class_names(leenet, tmp_path):
         lambda state: {"model": {f"module.{name}": w for name, w in state.items()}, "optimizer": {"lr": 0.1}},
         lambda state: {"state_dict": {f"model.module.{name}": w for name, w in state.items()}},
         lambda state: {"model": {f"base.{name}": w for name, w in state.items()}},
+        lambda state: {"model_state_dict": {f"_orig_mod.{name}": w for name, w in state.items()}, "epoch": 3},
+        lambda state: {"net": {f"net.{name}": w for name, w in state.items()}},
     ],
 )
 def test_forms_that_people_have(form, leenet, tmp_path):
@@ -214,6 +216,29 @@ def test_weights_of_several_systems_are_compared_but_for_the_head(reference, no_
         assert not caplog.records
         create_model("cnn14", checkpoint=path, **{"frontend.f_min": 0.0})
     assert "frontend.f_min is 0.0 here and 50.0 there" in caplog.text
+
+
+def test_the_name_of_a_released_file_says_which_head_is_meant(reference, no_init, tmp_path, caplog):
+    path = saved(tmp_path / "Cnn14_DecisionLevelMax_mAP=0.385.pth", reference.checkpoint("Cnn14")["model"])
+    with caplog.at_level(logging.WARNING):
+        create_model("cnn14_decision_level_max", checkpoint=path)
+        assert not caplog.records
+        create_model("cnn14", checkpoint=path)
+    assert "head._target_ is panns.models.ClipHead here and panns.models.FrameHead there" in caplog.text
+
+
+def test_a_damaged_file_of_the_right_model_is_not_called_one_of_another(leenet, tmp_path):
+    gone = {name: w for name, w in leenet.items() if name != "conv_block2.bn1.weight"}
+    path = saved(tmp_path / "a.pth", gone)
+    with pytest.raises(CheckpointError, match=r"they lack 1 .* That is this model, so the file is damaged"):
+        create_model("leenet11", checkpoint=path)
+    with pytest.raises(CheckpointError, match=r"The model of that name is leenet11\."):
+        create_model("leenet11", checkpoint=path, sample_rate=16000)
+
+
+def test_with_weights_it_is_for_evaluation(leenet, tmp_path):
+    assert not create_model("leenet11", checkpoint=saved(tmp_path / "a.pth", leenet)).training
+    assert create_model("leenet11").training
 
 
 def test_weights_that_were_saved_alone(tmp_path):

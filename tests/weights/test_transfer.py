@@ -111,6 +111,29 @@ def test_a_damaged_part_from_before_is_fetched_anew(server, target, capsys):
     assert "fetched anew" in capsys.readouterr().err
 
 
+def test_so_is_one_whose_md5_nobody_knows(server, target, capsys):
+    def check(path):
+        if path.read_bytes() != CONTENT:
+            raise ValueError("another file.")
+
+    target.with_name("file.pth.part").write_bytes(b"!" + CONTENT[1:1_000_000])
+    download(f"{server.url}/file.pth", target, check=check)
+    assert whole(target)
+    assert "fetched anew" in capsys.readouterr().err
+    server.plans = [serve(body=b"!" + CONTENT[1:])]
+    with pytest.raises(DownloadError, match=r"is damaged or another file: another file\."):
+        download(f"{server.url}/file.pth", target.with_name("b.pth"), check=check)
+    assert not list(target.parent.glob("b.pth*"))
+
+
+def test_a_server_that_hands_out_crumbs_is_left_alone(server, target):
+    attempts = len(module.WAITS) + 1
+    server.plans = [serve(cut=10_000) for _ in range(100)]
+    with pytest.raises(DownloadError, match=f"it goes on after the {attempts}0,000 bytes that are there"):
+        download(f"{server.url}/file.pth", target, MD5, SIZE)
+    assert len(server.requests) == attempts
+
+
 def test_another_file_is_refused_before_it_is_fetched(server, target):
     server.plans = [serve(body=b"<html>log in first</html>")]
     with pytest.raises(DownloadError, match=r"has 25 bytes, the released file 3,000,000: it is another file"):

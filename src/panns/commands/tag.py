@@ -73,7 +73,7 @@ def about(model: AudioTagger, waveform: NDArray[np.float32]) -> str:
 def _model(name: str) -> AudioTagger:
     """A released model by its name, or what a checkpoint holds."""
     if name in list_models():
-        return create_model(name, checkpoint=RELEASED).eval()
+        return create_model(name, checkpoint=RELEASED)
     if not (Path(name).exists() or Path(name).suffix or os.sep in name):
         raise ValueError(unknown("checkpoint or model", name, list_models()))
     return load(name)

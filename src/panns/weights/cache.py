@@ -102,6 +102,8 @@ def _alone(target: Path) -> Iterator[None]:
     except Timeout:
         Console(stderr=True).print(f"{target.name}: another process is fetching it; waiting", markup=False)
         lock.acquire()
+    except OSError as error:
+        raise disk_error(target.parent, error) from error
     try:
         yield
     finally:

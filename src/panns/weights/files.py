@@ -10,7 +10,13 @@ import torch
 
 NUMBERS = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
 ZIP = b"PK\x03\x04"  # how a checkpoint of torch >= 1.6 begins
-OTHER_FILES = {b"\x1f\x8b": "is packed with gzip: unpack it first", b"\x93numpy": "is a NumPy array, not a checkpoint"}
+OTHER_FILES = {
+    b"\x1f\x8b": "is packed with gzip: unpack it first",
+    b"\x93numpy": "is a NumPy array, not a checkpoint",
+    **dict.fromkeys((b"riff", b"flac", b"oggs", b"id3"), "is an audio file, not a checkpoint"),
+}
+ALONE = "save the weights alone, torch.save(model.state_dict(), path)"
+PICKLE = b"\x80"
 BLOCK = 1 << 20
 TEXT = {*b"\t\n\r\f", *range(32, 127), *range(128, 256)}  # what UTF-8 text is made of
 
@@ -60,7 +66,8 @@ def _arrays() -> list[Any]:
 def _what_it_is(path: Path, error: Exception) -> str:
     """What a file is that cannot be read as a checkpoint."""
     with path.open("rb") as file:
-        start = file.read(512).lstrip().lower()
+        head = file.read(512)
+    start = head.lstrip().lower()
     for kind, words in OTHER_FILES.items():
         if start.startswith(kind):
             return words
@@ -72,10 +79,15 @@ def _what_it_is(path: Path, error: Exception) -> str:
         return "is a text file, not a checkpoint"
     reason = re.sub(r"\s+", " ", str(error))
     if found := re.search(r"[Uu]nsupported (?:global: )?(?:GLOBAL|class) (\S+)", reason):
-        return (
-            f"holds an object of Python code ({found[1]}), which is not run here: save the weights alone, "
-            "torch.save(model.state_dict(), path)"
-        )
+        return f"holds an object of Python code ({found[1]}), which is not run here: {ALONE}"
+    if "TorchScript" in reason:
+        return f"is a TorchScript program, which is not run here: {ALONE}"
+    if head[8:10] == b'{"':  # behind the length of this header
+        return "is a safetensors file: torch.save(safetensors.torch.load_file(path), 'w.pth') makes a checkpoint of it"
+    if start.startswith(PICKLE) and "Unsupported operand" in reason:
+        return f"is damaged, or a pickle of more than weights, which is not run here: {ALONE}"
+    if ".tar format" in reason:
+        return "is damaged, or a tar file, no checkpoint"
     if found := re.search(r"WeightsUnpickler error: (.{1,80}?)(?:\.? Check the documentation|$)", reason):
         reason = found[1]
     if start.startswith(ZIP.lower()) and "CRC" not in reason:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from panns.models import AudioTagger
 from panns.models.released import ADDED, convert_released, recognise
-from panns.weights.catalog import file_of
+from panns.weights.catalog import ReleasedFile, file_of, released_files
 from panns.weights.files import CheckpointError
 from panns.weights.reading import Weights
 
@@ -53,7 +53,7 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
 
     Equal shapes do not make an equal model: where both are known, what the model and the file were built from is
     compared too. The head and the frontend's hop_length may differ, which the result names; of released weights, it
-    names what else than the head differs from the model they were released for.
+    names what differs from the model they were released for, the head only where the file still has its name.
 
     Args:
         model: With or without class names.
@@ -73,8 +73,8 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
         try:
             ours, report = convert_released(state, model)
         except ValueError as error:
-            raise CheckpointError(f"{weights.path}: {error}{_right_model(state)}") from error
-        told = _not_as_released(state, config or {})
+            raise CheckpointError(f"{weights.path}: {error}{_right_model(state, config or {})}") from error
+        told = _not_as_released(weights.path.name, state, config or {})
     else:
         other = dict(other_values(weights.config, config or {}))
         told = tuple(words for key, words in other.items() if _is_free(key))
@@ -86,22 +86,31 @@ def load_weights(model: AudioTagger, weights: Weights, config: Mapping[str, Any]
     return Loaded(weights, classifier, fresh, report.dropped if report else (), told)
 
 
-def _right_model(released: Mapping[str, Tensor]) -> str:
+def _right_model(released: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
     """Which model released weights are for, if they were released for one."""
     file = file_of(recognise(released))
+    if file is not None and config and not _other_than(file, config):
+        return " That is this model, so the file is damaged, or something was changed in it."
     return f" The model of that name is {file.preset}." if file else ""
 
 
-def _not_as_released(released: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[str, ...]:
-    """What of a model differs from the one that weights were released for, in words, but for its head.
+def _not_as_released(name: str, released: Mapping[str, Tensor], config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of a model differs from the one that weights were released for, in words.
 
-    Systems that differ in their heads alone may have weights of the same shapes.
+    Systems that differ in their heads alone may have weights of the same shapes: then only the name of the file, where
+    it is that of a released one, says which head is meant.
     """
+    named = next((file for file in released_files().values() if file.name == name), None)
+    file = named or file_of(recognise(released))
+    other = _other_than(file, config) if file else {}
+    return tuple(words for key, words in other.items() if named or not key.startswith("head."))
+
+
+def _other_than(file: ReleasedFile, config: Mapping[str, Any]) -> dict[str, str]:
+    """`other_values` of a model and the one that a file was released for."""
     from panns.zoo import preset_config  # here: it is built on this
 
-    file = file_of(recognise(released))
-    other = other_values(preset_config(file.preset), config) if file else ()
-    return tuple(words for key, words in other if not key.startswith("head."))
+    return dict(other_values(preset_config(file.preset), config))
 
 
 def _rows(model: AudioTagger, weights: Weights) -> tuple[list[int], str]:

@@ -18,9 +18,15 @@ from panns.models.released_names import NOT_RELEASED
 from panns.weights.catalog import RELEASED, released_files
 from panns.weights.files import CheckpointError, load_checkpoint
 
-CONTAINERS = ("model", "state_dict")  # where files keep their state dict, if they do not hold it bare
+CONTAINERS = (
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "net",
+)  # where files keep their state dict, if they do not hold it bare
+FEW = 5  # of the entries of a file that is something else are named
 ROUNDED = (torch.float16, torch.bfloat16)
-WRAPPERS = ("module.", "model.", "base.")  # put before every name by DataParallel, Lightning, Transfer_Cnn14
+WRAPPERS = ("module.", "model.", "base.", "_orig_mod.", "net.")  # before every name: DataParallel, Lightning, ...
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,8 @@ def read_weights(path: Path) -> Weights:
     """Reads the weights that a model can start from.
 
     Args:
-        path: A file that the authors released, one under the same names (a state dict, bare or as "model", as saved
-            by DataParallel or panns_transfer_to_gtzan), or a checkpoint of `train.py`.
+        path: A file that the authors released, one under the same names (a state dict, bare or within one of
+            `CONTAINERS`, as saved by DataParallel or panns_transfer_to_gtzan), or a checkpoint of `train.py`.
 
     Raises:
         CheckpointError: the file is none of these; says what it is.
@@ -79,7 +85,8 @@ def is_trained(content: Any) -> bool:
     about = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     if not isinstance(about, Mapping) or not {"model", "classes", "exclusive"} <= about.keys():
         return False
-    return isinstance(about["model"], Mapping) and "state_dict" in content
+    model, classes = about["model"], about["classes"]
+    return isinstance(model, Mapping) and bool(model) and isinstance(classes, list | tuple) and "state_dict" in content
 
 
 def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
@@ -137,8 +144,12 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     if isinstance(content, Mapping):
         content = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        inside = f"{', '.join(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
-        raise CheckpointError(f"{path} holds no weights but {inside or 'nothing'}.")
+        inside = list(map(str, content)) if isinstance(content, Mapping) else [type(content).__name__]
+        found = f"{', '.join(inside[:FEW])}{f' and {len(inside) - FEW} more' if len(inside) > FEW else ''}"
+        names = ", ".join(CONTAINERS)
+        raise CheckpointError(
+            f"{path} holds no weights but {found or 'nothing'}: save model.state_dict(), bare or as one of {names}."
+        )
     if not content:
         raise CheckpointError(f"{path} holds an empty state dict.")
     state = {str(name): value for name, value in content.items()}

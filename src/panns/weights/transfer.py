@@ -25,7 +25,8 @@ from panns.weights.progress import Transfer
 
 CHUNK = 1 << 18
 TIMEOUT_SECONDS = 30.0  # without a byte
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between attempts that brought nothing new
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between attempts that brought less than the following
+ENOUGH = 1 << 18  # bytes
 LONGEST_WAIT = 600.0  # a server that asks for more is left alone
 TRANSIENT = (408, 425, 429)  # and all of 5xx
 
@@ -71,25 +72,29 @@ def download(
         while True:
             resumed = part.exists()
             told = _complete(url, part, size, transfer)
-            found, expected = md5_of(part), md5 or told
-            if expected in (None, found):
+            if (wrong := _wrong(part, md5 or told, check)) is None:
                 break
             part.unlink()
             if not resumed:
-                raise DownloadError(
-                    f"What came from {url} is damaged or another file: its md5 is {found}, not {expected}."
-                )
+                raise DownloadError(f"What came from {url} is damaged or another file: {wrong}")
             transfer.say("damaged: what lay there from before is dropped, and all of it fetched anew")
-        if expected is None:
-            try:
-                check(part)
-            except ValueError as error:
-                part.unlink()
-                raise DownloadError(f"What came from {url} is damaged or another file: {error}") from error
+        if (md5 or told) is None:
             transfer.say("its md5 is not known here, so only its content was looked at")
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(target)
+
+
+def _wrong(part: Path, md5: str | None, check: Callable[[Path], None]) -> str | None:
+    """-> what is wrong with a file by its md5 where that is known, else by its content; None if all is well."""
+    if md5 is not None:
+        found = md5_of(part)
+        return None if found == md5 else f"its md5 is {found}, not {md5}."
+    try:
+        check(part)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def md5_of(path: Path) -> str:
@@ -109,7 +114,7 @@ def _complete(url: str, part: Path, size: int | None, transfer: Transfer) -> str
         try:
             return _attempt(url, part, size, transfer)
         except _Cut as cut:
-            if _size(part) > before:
+            if _size(part) >= before + ENOUGH:
                 waits = iter(WAITS)
             pause = max(next(waits, math.inf), cut.retry_after)
             if pause > LONGEST_WAIT:
