@@ -9,6 +9,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from panns import models
 from panns.names import did_you_mean
 
 OTHER_KINDS = {  # keys whose value may also be of another kind than the default, by what Lightning takes
@@ -16,6 +17,7 @@ OTHER_KINDS = {  # keys whose value may also be of another kind than the default
     "trainer.deterministic": lambda value: value == "warn",
     "deterministic": lambda value: value == "warn",
 }
+GIVEN = ("in_channels", "in_features", "num_classes", "sample_rate")  # what parts of a model get from each other
 OTHER_NAMES = {  # what a key is called elsewhere
     "global_batch": "batch_size",
     "global_batch_size": "batch_size",
@@ -114,9 +116,14 @@ def not_taken(error: BaseException) -> str | None:
     found = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
     if found is None:
         return None
+    known = getattr(models, found[1], None)
+    takes = inspect.signature(known).parameters if inspect.isclass(known) else ()
+    if found[2] in GIVEN:
+        return f"{found[1]} takes no {found[2]}, which a part of a model is given: add it to its parameters"
     return (
-        f"{found[1]} takes no {found[2]}: leave it out where you set it; where a preset or the experiment sets it, "
-        f"~KEY takes it away, such as ~model.frontend.{found[2]}, or another preset has the part it is of"
+        f"{found[1]} takes no {found[2]}.{did_you_mean(found[2], takes)} Leave it out where you set it; where a preset "
+        f"or the experiment sets it, ~KEY takes it away (of a model: ~model.PART.{found[2]}, PART being frontend, "
+        "backbone or head), or another preset has the part it is of"
     )
 
 

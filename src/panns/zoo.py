@@ -151,6 +151,7 @@ def _plain(value: Any) -> Any:
 def _compose(name: str, parts: dict[str, str]) -> Any:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from yaml import YAMLError
 
     choices = [f"model/{part}={choice}" for part, choice in parts.items()]
     with _composing:
@@ -158,6 +159,12 @@ def _compose(name: str, parts: dict[str, str]) -> Any:
         GlobalHydra.instance().clear()
         try:
             with initialize_config_dir(str(config_dir()), version_base="1.3"):
-                return compose(overrides=[f"+model={name}", *choices]).model
+                model = compose(overrides=[f"+model={name}", *choices]).model
+        except YAMLError as error:
+            raise ValueError(f"model={name}: {' '.join(str(error).split())}") from error
         finally:
             GlobalHydra.instance().hydra = running
+    if lacking := [part for part in PARTS if part not in model]:
+        listed = ", ".join(f"{part}: ..." for part in PARTS)
+        raise ValueError(f"model={name} has no {lacking[0]}: its file begins with defaults: [{listed}, _self_].")
+    return model

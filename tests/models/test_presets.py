@@ -1,6 +1,7 @@
 """The presets in conf/model as the command line sees them, and `create_model`."""
 
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +14,7 @@ from hydra.utils import get_class, instantiate
 from train import train
 
 import panns
+from panns import zoo
 from panns.models import AudioTagger
 from panns.models.resnet import Bottleneck
 from panns.zoo import config_dir, create_model
@@ -245,8 +247,32 @@ def test_create_model_takes_tuples_and_numbers_of_numpy():
     assert model(torch.zeros(1, 32000)).clip_logits.shape == (1, 3)
     with pytest.raises(ValueError, match=r"backbone\.channels=\[4,4\.5\]: numbers of another kind are wanted there"):
         create_model("leenet11", **{"backbone.channels": [4, 4.5]})
-    with pytest.raises(ValueError, match="cannot be built so: ClipHead takes no aggregation: leave it out"):
+    with pytest.raises(ValueError, match=r"cannot be built so: ClipHead takes no aggregation\. Leave it out"):
         create_model("cnn14_decision_level_att", head="clip")
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("defaults: [cnn10, _self_]\nbackbone: {dept: 5}", "Cnn takes no dept. Did you mean depth? Leave it out"),
+        ("defaults: [cnn10\nx: 3", "model=mine: while parsing a flow sequence in"),
+        (
+            "num_classes: 3",
+            "model=mine has no frontend: its file begins with defaults: [frontend: ..., backbone: ..., ",
+        ),
+        (
+            "defaults: [frontend: logmel, head: clip, _self_]\n_target_: panns.models.AudioTagger\nsample_rate: 32000\n"
+            "num_classes: 3\nbackbone: {_target_: torch.nn.Flatten, _partial_: true}",
+            "Flatten takes no in_channels, which a part of a model is given: add it to its parameters",
+        ),
+    ],
+)
+def test_mistakes_in_a_new_preset_are_named(written, says, tmp_path, monkeypatch):
+    shutil.copytree(config_dir() / "model", tmp_path / "model")
+    (tmp_path / "model" / "mine.yaml").write_text(written)
+    monkeypatch.setattr(zoo, "config_dir", lambda: tmp_path)
+    with pytest.raises(ValueError, match=re.escape(says)):
+        create_model("mine")
 
 
 @pytest.mark.parametrize(("model", "part"), [("cnn6", {"frontend": "raw"}), ("leenet11", {"frontend": "logmel"})])

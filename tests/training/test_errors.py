@@ -31,7 +31,7 @@ from runs import small, start
         ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val=-1: 0 or more is wanted."),
         (
             "+model.backbone.width=2",
-            "model cannot be made: Cnn takes no width: leave it out where you set it; where a preset or the",
+            "model cannot be made: Cnn takes no width. Did you mean depth? Leave it out where you set it; where a",
         ),
         ("model.head.dropout=nan", "head.dropout=nan: a probability is from 0 to 1."),
         ("+callbacks.mine=3", "callbacks.mine is no callback: give it a _target_, or null"),

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Overri
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf, open_dict
+from yaml import YAMLError
 
 from panns.config_keys import unknown_key, wrong_kind
 from panns.names import did_you_mean
@@ -57,6 +58,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
             cfg = hydra.compose("train", words, return_hydra_config=True)
         except HydraException as error:
             sys.exit(_not_together(choices) or str(error))
+        except YAMLError as error:
+            sys.exit(" ".join(str(error).split()))
         single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
         of_hydra = [o for o in overrides if o not in choices and o.type == OverrideType.CHANGE and _root(o) == "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in of_hydra)
