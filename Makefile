@@ -34,6 +34,13 @@ test: $(READY) ## all tests but the slow ones
 test-slow: $(READY) ## the slow tests
 	$(BIN)/python -m pytest -m slow
 
+.PHONY: test-oldest
+test-oldest: ## all tests but the slow ones, with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-oldest
+	sed -nE 's/^(.* = \[)? *"([a-z0-9-]+)(\[[a-z]*\])?>=([0-9.]+),.*/\2==\4/p' pyproject.toml > .venv-oldest/versions.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint .venv-oldest/versions.txt
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow"
+
 .PHONY: lint
 lint: $(READY) ## ruff, mypy and the import rules
 	$(BIN)/ruff check .
