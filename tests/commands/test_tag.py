@@ -1,20 +1,26 @@
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 
 from panns import create_model, load
 from panns.audio import AudioError, read_mono
 from panns.cli import main
-from panns.commands.tag import tag
+from panns.commands.tag import tag, windows
 from runs import checkpoint
+
+
+def whole(path):
+    """All of a file at 32 kHz."""
+    return np.concatenate(list(read_mono(path, 32000)))
 
 
 def test_any_rate_and_channels_are_heard_at_the_models_rate(tmp_path):
     time = np.arange(44100) / 44100
     wave = 0.5 * np.sin(2 * np.pi * 1000 * time)
     soundfile.write(tmp_path / "a.wav", np.stack([wave, 0 * wave], 1), 44100)
-    heard = read_mono(tmp_path / "a.wav", 32000)
+    heard = whole(tmp_path / "a.wav")
     assert heard.shape == (32000,)
     spectrum = np.abs(np.fft.rfft(heard[8000:24000] * np.hanning(16000)))
     assert spectrum.argmax() == 500  # 1000 Hz in bins of 2 Hz
@@ -27,7 +33,52 @@ def test_a_window_counts_by_its_highest_score(tmp_path):
     noise = 0.1 * torch.randn(80000).numpy()
     with torch.inference_mode():
         parts = [model.probabilities(torch.from_numpy(noise[a:b])[None])[0] for a, b in ((0, 32000), (32000, 80000))]
-    np.testing.assert_allclose(tag(model, noise, 32000), torch.stack(parts).amax(0).numpy(), atol=1e-6)
+    heard = tag(model, np.array_split(noise, [1000, 1001, 70000]), 32000)
+    np.testing.assert_allclose(heard.scores, torch.stack(parts).amax(0).numpy(), atol=1e-6)
+    assert heard.samples == 80000
+    assert heard.peak == pytest.approx(np.abs(noise).max())
+
+
+@pytest.mark.parametrize(
+    ("samples", "lengths"),
+    [(4, [4]), (9, [9]), (15, [15]), (16, [10, 6]), (25, [10, 15]), (26, [10, 10, 6]), (40, [10, 10, 10, 10])],
+)
+@pytest.mark.parametrize("piece", [1, 3, 17, 100])
+def test_windows_follow_each_other_and_a_short_rest_goes_to_the_last(samples, lengths, piece):
+    wave = np.arange(samples, dtype=np.float32)
+    parts = list(windows((wave[k : k + piece] for k in range(0, samples, piece)), 10))
+    assert [len(part) for part in parts] == lengths
+    assert np.array_equal(np.concatenate(parts), wave)
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 32000, 44100])
+def test_a_long_file_is_read_in_pieces_as_if_at_once(rate, tmp_path):
+    noise = (0.1 * np.random.default_rng(0).standard_normal((31 * rate + 17, 2))).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", noise, rate, subtype="FLOAT")
+    pieces = list(read_mono(tmp_path / "a.wav", 32000))
+    assert max(map(len, pieces)) < 12 * 32000
+    expected = soxr.resample(noise.mean(1), rate, 32000, quality="HQ")
+    np.testing.assert_allclose(np.concatenate(pieces), expected, atol=1e-6)
+
+
+def test_samples_of_another_scale_are_said_or_refused(tmp_path, capsys):
+    checkpoint(tmp_path / "a.ckpt")
+    noise = np.random.default_rng(0).standard_normal(32000).clip(-1, 1).astype(np.float32)
+    for name, scale in (("a", 32768), ("b", 1.9), ("c", 1e30)):
+        soundfile.write(tmp_path / f"{name}.wav", scale * noise, 32000, subtype="FLOAT")
+    files = [str(tmp_path / f"{name}.wav") for name in "abc"]
+    assert main(["tag", str(tmp_path / "a.ckpt"), *files, "--top", "1"]) == 2
+    said = capsys.readouterr()
+    assert "a.wav (1.0 s, beyond full scale: samples to 3.28e+04 where 1 is the most)" in said.out
+    assert "b.wav (1.0 s)" in said.out
+    assert "c.wav: too far beyond full scale, 1e+30 times; export it again" in said.err
+    assert "nan" not in said.out
+
+
+def test_a_file_of_which_nothing_is_left_at_the_models_rate(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(1, 0.5), 192000)
+    with pytest.raises(AudioError, match=r"a\.wav: too short: not one sample at 32000 Hz"):
+        whole(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("dial", ["refuse", "zeros", "repeat"])
@@ -83,7 +134,7 @@ def test_a_released_model_by_its_name(tmp_path, reference, released, capsys):
     noise = (0.1 * np.random.default_rng(0).standard_normal(32000)).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", noise, 32000, subtype="FLOAT")
     assert main(["tag", "leenet11", str(tmp_path / "a.wav"), "--top", "1"]) == 0
-    model = create_model("leenet11", checkpoint=tmp_path / "a.pth").eval()
+    model = create_model("leenet11", checkpoint=tmp_path / "a.pth")
     with torch.no_grad():
         scores = model.probabilities(torch.from_numpy(noise)[None])[0]
     assert capsys.readouterr().out.split("\n")[1] == f"  {scores.max():.3f}  {model.classes[scores.argmax()]}"
@@ -119,13 +170,13 @@ def test_the_files_after_a_bad_one_are_heard_too(tmp_path, capsys):
 def test_samples_that_are_not_finite_are_refused(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan, np.float32), 32000, subtype="FLOAT")
     with pytest.raises(AudioError, match="NaN"):
-        read_mono(tmp_path / "nan.wav", 32000)
+        whole(tmp_path / "nan.wav")
 
 
 def test_a_wav_file_that_ends_too_early_and_a_folder(tmp_path):
     soundfile.write(tmp_path / "cut.wav", np.full(1000, 0.1, np.float32), 32000)
     (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:1000])
     with pytest.raises(AudioError, match=r"cut\.wav: not readable as audio \(truncated: the header says 2000 bytes"):
-        read_mono(tmp_path / "cut.wav", 32000)
+        whole(tmp_path / "cut.wav")
     with pytest.raises(AudioError, match="a folder: name the files in it"):
-        read_mono(tmp_path, 32000)
+        whole(tmp_path)

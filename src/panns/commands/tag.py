@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from panns.names import unknown
 from panns.trained import load
 from panns.weights.catalog import RELEASED
 from panns.zoo import create_model, list_models
+
+FAR_BEYOND = 2.0  # of full scale: not what decoders of MP3 add, but another scale
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,29 +47,46 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--window {args.window:g}: this model needs {needed:.3g} s at least to hear anything")
     for path in args.files:
         try:
-            waveform = read_mono(path, model.sample_rate)
+            heard = tag(model, read_mono(path, model.sample_rate), window)
+            if not np.isfinite(heard.scores).all():
+                raise AudioError(f"{path}: too far beyond full scale, {heard.peak:.3g} times; export it again")
         except AudioError as error:
             print(f"panns tag: {error}", file=sys.stderr)
             unheard += 1
             continue
-        scores = tag(model, waveform, window)
-        print(f"{path} ({about(model, waveform)})")
-        for k in np.argsort(-scores)[: args.top]:
-            print(f"  {scores[k]:.3f}  {model.classes[k]}")
+        print(f"{path} ({about(model, heard)})")
+        for k in np.argsort(-heard.scores)[: args.top]:
+            print(f"  {heard.scores[k]:.3f}  {model.classes[k]}")
     if unheard and len(args.files) > 1:
         print(f"panns tag: {unheard} of {len(args.files)} files could not be heard, see above", file=sys.stderr)
     return 2 if unheard else 0
 
 
-def about(model: AudioTagger, waveform: NDArray[np.float32]) -> str:
+class Heard(NamedTuple):
+    """What a model heard in a recording.
+
+    Attributes:
+        scores: (K,) probabilities, each the highest over windows.
+        samples: How many, at the model's rate.
+        peak: The largest of them, of full scale.
+    """
+
+    scores: NDArray[np.float32]
+    samples: int
+    peak: float
+
+
+def about(model: AudioTagger, heard: Heard) -> str:
     """What must be known about a file to judge its scores: its length, and why they may mean nothing."""
-    facts = [f"{len(waveform) / model.sample_rate:.1f} s"]
-    if len(waveform) < model.min_samples:
+    length = heard.samples / model.sample_rate
+    facts = [f"{length:.1f} s"]
+    if heard.samples < model.min_samples:
         how = "filled up with silence" if model.short_clips == "zeros" else "repeated"
-        facts[0] = f"{len(waveform) / model.sample_rate:.3g} s"
-        facts.append(f"{how} to the {model.min_samples / model.sample_rate:.3g} s that the model needs")
-    if not waveform.any():
+        facts = [f"{length:.3g} s", f"{how} to the {model.min_samples / model.sample_rate:.3g} s that the model needs"]
+    if heard.peak == 0:
         facts.append("silent: every sample is zero")
+    if heard.peak > FAR_BEYOND:
+        facts.append(f"beyond full scale: samples to {heard.peak:.3g} where 1 is the most")
     return ", ".join(facts)
 
 
@@ -80,14 +100,28 @@ def _model(name: str) -> AudioTagger:
 
 
 @torch.inference_mode()
-def tag(model: AudioTagger, waveform: NDArray[np.float32], window: int) -> NDArray[np.float32]:
-    """(L,) in [-1, 1] -> (K,) probabilities, each the highest over windows of `window` samples.
+def tag(model: AudioTagger, pieces: Iterable[NDArray[np.float32]], window: int) -> Heard:
+    """Pieces (n,) in [-1, 1] of one recording -> what the model hears in windows of `window` samples.
 
-    A rest shorter than half a window is heard together with the window before it, and what is shorter than the model
-    takes as `model.short_clips` says.
+    What is shorter than the model takes is filled up as `model.short_clips` says.
     """
-    edges = [*range(0, max(len(waveform) - window // 2, 1), window), len(waveform)]
-    scores = []
-    for start, end in pairwise(edges):
-        scores.append(model.probabilities(torch.from_numpy(waveform[start:end])[None])[0])
-    return torch.stack(scores).amax(0).numpy()
+    scores, samples, peak = np.zeros(len(model.classes), np.float32), 0, 0.0
+    for part in windows(pieces, window):
+        scores = np.maximum(scores, model.probabilities(torch.from_numpy(part)[None])[0].numpy())
+        samples, peak = samples + len(part), max(peak, float(np.abs(part).max(initial=0)))
+    return Heard(scores, samples, peak)
+
+
+def windows(pieces: Iterable[NDArray[np.float32]], window: int) -> Iterator[NDArray[np.float32]]:
+    """Pieces (n,) of one recording -> windows (window,); a rest of half of one or less goes to the one before."""
+    held: list[NDArray[np.float32]] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(map(len, held)) <= window + window // 2:
+            continue
+        rest = np.concatenate(held)
+        while len(rest) > window + window // 2:
+            yield rest[:window]
+            rest = rest[window:]
+        held = [rest]
+    yield np.concatenate(held)
