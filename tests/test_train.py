@@ -326,6 +326,7 @@ def test_single_label_data_is_scored_by_accuracy_too(shared, tmp_path):
         "model=cnn10",
         "model.backbone.base_channels=4",
         "model.frontend.hop_length=1280",
+        "model.frontend.n_fft=2048",
         "data.clips_per_epoch=32",
         "data.max_epochs=1",
         "trainer=cpu",

@@ -177,3 +177,9 @@ def test_fused_frontend_mixes_the_log_mel_before_block_1_and_the_wavegram_map():
     torch.testing.assert_close(both[:, :64], frontend.block1(logmel)[:, :, : both.shape[2]])
     torch.testing.assert_close(both[:, 64:], (0.25 * wavegram[:1] + 0.75 * wavegram[1:])[:, :, : both.shape[2]])
     assert sorted(augment.calls) == ["mask", "mix", "mix"]
+
+
+def test_what_lies_between_windows_is_told():
+    with pytest.warns(UserWarning, match="hop_length=1025: windows of n_fft=1024 samples leave out what lies between"):
+        LogMel(32000, hop_length=1025)
+    LogMel(32000, hop_length=1024)

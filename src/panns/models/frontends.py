@@ -6,6 +6,7 @@ A frontend turns waveforms (B, L) into features, (B, C, T, F) or raw (B, 1, L), 
 Shapes: B clips, L samples, C channels, T frames, F mel bins, N = n_fft / 2 + 1 frequency bins.
 """
 
+import warnings
 from typing import Protocol
 
 import torch
@@ -67,6 +68,12 @@ class LogMel(nn.Module):
         require_positive("frontend", n_fft=n_fft, hop_length=hop_length, n_mels=n_mels)
         self.n_fft = n_fft or round(0.032 * sample_rate)
         self.hop_length = hop_length or round(0.01 * sample_rate)
+        if self.hop_length > self.n_fft:
+            warnings.warn(
+                f"frontend.hop_length={self.hop_length}: windows of n_fft={self.n_fft} samples leave out what lies "
+                "between them; lower hop_length or raise n_fft.",
+                stacklevel=2,
+            )
         self.num_bins = n_mels
         f_max = min(14000.0, sample_rate / 2) if f_max is None else f_max
         if not 0 <= f_min < f_max <= sample_rate / 2:
