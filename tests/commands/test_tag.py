@@ -138,6 +138,9 @@ def test_a_released_model_by_its_name(tmp_path, reference, released, capsys):
     with torch.no_grad():
         scores = model.probabilities(torch.from_numpy(noise)[None])[0]
     assert capsys.readouterr().out.split("\n")[1] == f"  {scores.max():.3f}  {model.classes[scores.argmax()]}"
+    weights = (tmp_path / "a.pth").rename(tmp_path / "LeeNet11_mAP=0.266.pth")
+    assert main(["tag", str(weights), str(tmp_path / "a.wav"), "--top", "1"]) == 0
+    assert capsys.readouterr().out.split("\n")[1] == f"  {scores.max():.3f}  {model.classes[scores.argmax()]}"
     assert main(["tag", "cnn14_mel32", str(tmp_path / "a.wav")]) == 2
     assert "No weights were released for cnn14_mel32" in capsys.readouterr().err
 
@@ -171,6 +174,19 @@ def test_samples_that_are_not_finite_are_refused(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan, np.float32), 32000, subtype="FLOAT")
     with pytest.raises(AudioError, match="NaN"):
         whole(tmp_path / "nan.wav")
+
+
+@pytest.mark.parametrize(
+    ("subtype", "says"), [("VORBIS", r"truncated: its last page lacks \d+ bytes"), ("OPUS", "(truncated|.* malformed)")]
+)
+def test_an_ogg_file_that_ends_too_early(subtype, says, tmp_path):
+    soundfile.write(tmp_path / "a.ogg", 0.1 * np.random.default_rng(0).standard_normal(96000), 48000, subtype=subtype)
+    content = (tmp_path / "a.ogg").read_bytes()
+    assert len(whole(tmp_path / "a.ogg")) == pytest.approx(64000, abs=500)
+    for length in (len(content) - 1, len(content) // 2):
+        (tmp_path / "a.ogg").write_bytes(content[:length])
+        with pytest.raises(AudioError, match=rf"a\.ogg: not readable as audio \({says}"):
+            whole(tmp_path / "a.ogg")
 
 
 def test_a_wav_file_that_ends_too_early_and_a_folder(tmp_path):

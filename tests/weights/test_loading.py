@@ -154,6 +154,14 @@ def test_our_own_checkpoint_of_another_model(tmp_path):
         load_weights(create_model("cnn10", **TINY | {"backbone.depth": 3}), weights)
 
 
+def test_our_own_checkpoint_with_further_layers_says_how_many(tmp_path):
+    deeper = create_model("cnn10", num_classes=3, **TINY, **{"head.classifier_layers": 3})
+    path = saved(tmp_path / "a.pth", deeper.state_dict())
+    with pytest.raises(CheckpointError, match=r"4 foreign.* It was made with head\.classifier_layers=3\."):
+        create_model("cnn10", checkpoint=path, **TINY)
+    create_model("cnn10", checkpoint=path, **TINY, **{"head.classifier_layers": 3})
+
+
 def test_a_released_file_of_another_model(leenet, tmp_path):
     path = saved(tmp_path / "a.pth", leenet)
     with pytest.raises(

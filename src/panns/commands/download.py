@@ -27,7 +27,9 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         for file in released_files().values():
             print(_line(file))
-        print(f"Files lie in {cache_dir()}; one that is put there by hand under its name is checked and used.")
+        print(
+            f"Files lie in {cache_dir()}; whatever is here, also what is put there by hand, is checked when it is used."
+        )
         return 0
     files = list(released_files().values()) if args.all else _named(args.models)
     failed = []

@@ -16,7 +16,7 @@ from panns.commands.numbers import seconds, whole
 from panns.models import AudioTagger, fold_batch_norms
 from panns.names import unknown
 from panns.trained import load
-from panns.weights.catalog import RELEASED
+from panns.weights.catalog import RELEASED, released_files
 from panns.zoo import create_model, list_models
 
 FAR_BEYOND = 2.0  # of full scale: not what decoders of MP3 add, but another scale
@@ -25,7 +25,9 @@ FAR_BEYOND = 2.0  # of full scale: not what decoders of MP3 add, but another sca
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, files, and how much is printed."""
     parser.add_argument(
-        "model", help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt, or cnn14, ...: released weights"
+        "model",
+        help="checkpoint of train.py, such as runs/.../checkpoints/best.ckpt; or released weights: cnn14, ..., or "
+        "their file under its name, such as Cnn14_mAP=0.431.pth",
     )
     parser.add_argument("files", type=Path, nargs="+", help="audio in any format soundfile reads, at any rate")
     parser.add_argument(
@@ -91,9 +93,11 @@ def about(model: AudioTagger, heard: Heard) -> str:
 
 
 def _model(name: str) -> AudioTagger:
-    """A released model by its name, or what a checkpoint holds."""
+    """A released model by its name or that of its file, or what a checkpoint holds."""
     if name in list_models():
         return create_model(name, checkpoint=RELEASED)
+    if (path := Path(name)).name in (of_file := {file.name: file.preset for file in released_files().values()}):
+        return create_model(of_file[path.name], checkpoint=path)
     if not (Path(name).exists() or Path(name).suffix or os.sep in name):
         raise ValueError(unknown("checkpoint or model", name, list_models()))
     return load(name)

@@ -170,6 +170,31 @@ def _wav_data_range(file: BinaryIO, size: int) -> tuple[int, int]:
     raise DecodeError("a WAV file without samples (no data chunk)")
 
 
+OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # at most: header, sizes of the segments, segments (RFC 3533)
+
+
+def check_ogg_end(audio: str | Path | bytes) -> None:
+    """Looks whether the last page of an Ogg file is whole.
+
+    Args:
+        audio: path, or all bytes of the file.
+
+    Raises:
+        DecodeError: the file ends within a page.
+    """
+    if isinstance(audio, bytes):
+        end = audio[-OGG_PAGE_BYTES:]
+    else:
+        with Path(audio).open("rb") as file:
+            file.seek(max(file.seek(0, io.SEEK_END) - OGG_PAGE_BYTES, 0))
+            end = file.read()
+    page = end[max(end.rfind(b"OggS"), 0) :]
+    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    missing = 27 + (page[26] if len(page) > 26 else 1) + sum(sizes) - len(page)
+    if missing > 0:
+        raise DecodeError(f"truncated: its last page lacks {missing} bytes or more")
+
+
 def codec_of(container: str, subtype: str) -> int:
     """The codec of a file from the container and subtype that soundfile names, e.g. ("OGG", "VORBIS")."""
     if container in ("WAV", "WAVEX") and subtype == "PCM_16":

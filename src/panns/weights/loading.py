@@ -141,10 +141,11 @@ def _of_same_model(
     added = _added(model, state)
     wanted = {name: value for name, value in model.state_dict().items() if name not in added}
     if found := foreign or differences(state, wanted, but=weights.classifiers):
-        raise CheckpointError(
-            f"{weights.path} ({weights.source}) is of another model: {found}. "
-            "Compose the model it was trained with (.hydra/config.yaml beside it)."
-        )
+        hint = "Compose the model it was trained with (.hydra/config.yaml beside it)."
+        layers = {name.rpartition(".")[0] for name in state if name.startswith(ADDED)}
+        if layers and not layers & {name.rpartition(".")[0] for name in wanted}:
+            hint = f"It was made with head.classifier_layers={len(layers) + 1}."
+        raise CheckpointError(f"{weights.path} ({weights.source}) is of another model: {found}. {hint}")
     return {name: value for name, value in state.items() if value.shape == wanted[name].shape}
 
 
