@@ -182,6 +182,13 @@ def test_runs_of_different_data_are_named_and_not_averaged(made, tmp_path):
     assert "an earlier start" not in (tmp_path / "results.csv").read_text()
     assert "- x/config.yaml is none\n" in text
 
+    other = made.study.jobs()[1]  # "64 bins", seed 0
+    made_run(tmp_path / "runs", other.cfg, made.scores["64 bins", 0], made.targets)
+    found = gather(made.study, find_runs(tmp_path / "runs")[0])
+    write_report(conclude(made.study, found), Source("panns report", tmp_path, 2))
+    _, *rows = rows_of((tmp_path / "report.md").read_text(), "Scores")
+    assert [row[2] for row in rows] == ["2, not averaged", "1", "0"]
+
 
 def test_why_clips_were_not_resampled_is_one_sentence(made, tmp_path):
     for job in made.study.jobs()[:2]:

@@ -118,7 +118,7 @@ def _score_row(row: RowOutcome, metric: str, others: Sequence[str]) -> list[Cell
     return [
         row.label,
         NONE if x is None else f"{x:g}",
-        str(len(row.row_runs.averaged)),
+        f"{len(row.row_runs.finished)}, not averaged" if row.row_runs.differing else str(len(row.row_runs.finished)),
         wording.mean(ours),
         *(wording.score(row.scores[name].value if name in row.scores else None) for name in others),
         wording.paper_number(row.paper, metric),
