@@ -187,6 +187,8 @@ def test_an_ogg_file_that_ends_too_early(subtype, says, tmp_path):
         (tmp_path / "a.ogg").write_bytes(content[:length])
         with pytest.raises(AudioError, match=rf"a\.ogg: not readable as audio \({says}"):
             whole(tmp_path / "a.ogg")
+    (tmp_path / "a.ogg").write_bytes(content + bytes(100_000))
+    assert len(whole(tmp_path / "a.ogg")) == pytest.approx(64000, abs=500)
 
 
 def test_a_wav_file_that_ends_too_early_and_a_folder(tmp_path):

@@ -188,9 +188,11 @@ def check_ogg_end(audio: str | Path | bytes) -> None:
         with Path(audio).open("rb") as file:
             file.seek(max(file.seek(0, io.SEEK_END) - OGG_PAGE_BYTES, 0))
             end = file.read()
-    page = end[max(end.rfind(b"OggS"), 0) :]
-    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
-    missing = 27 + (page[26] if len(page) > 26 else 1) + sum(sizes) - len(page)
+    _, start, page = end.rpartition(b"OggS")
+    if not start:
+        return  # something else follows
+    segments = page[22] if len(page) > 22 else 1
+    missing = 23 + segments + sum(page[23 : 23 + segments]) - len(page)
     if missing > 0:
         raise DecodeError(f"truncated: its last page lacks {missing} bytes or more")
 

@@ -18,12 +18,7 @@ from panns.models.released_names import NOT_RELEASED
 from panns.weights.catalog import RELEASED, released_files
 from panns.weights.files import CheckpointError, load_checkpoint
 
-CONTAINERS = (
-    "model",
-    "state_dict",
-    "model_state_dict",
-    "net",
-)  # where files keep their state dict, if they do not hold it bare
+CONTAINERS = ("model", "state_dict", "model_state_dict", "net")  # where files keep their state dict, if not bare
 FEW = 5  # of the entries of a file that is something else are named
 ROUNDED = (torch.float16, torch.bfloat16)
 WRAPPERS = ("module.", "model.", "base.", "_orig_mod.", "net.")  # before every name: DataParallel, Lightning, ...
