@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,6 @@ def test_a_study_is_named_by_its_folder_or_its_name(argument, name, folder):
         (["depth", "--runs", "nowhere"], "There is no folder nowhere to look for runs in"),
         (["depth", "--resamples", "1"], "--resamples 1: at least two are needed"),
         (["experiments/depth", "experiment=data_size"], "experiment=data_size: the study is depth; name the other one"),
-        (["depth", "seed=[1"], "depth cannot be composed with seed=[1"),
         (["depth", "row='ResNet 22'"], "row='ResNet 22': a report is of all rows of its study"),
         (["mel_bins", "model.frontend.n_mels=40"], "model.frontend.n_mels=40 sets for all rows of mel_bins what they"),
         (["mel_bins", "study.rows=null"], "study.rows of mel_bins is empty"),
@@ -129,6 +129,14 @@ def test_mistakes_are_told_in_a_line(wrong, says, tmp_path, monkeypatch, capsys)
     assert main(["report", *wrong]) == 2
     said = capsys.readouterr()
     assert says in said.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("word", ["seed=[1", "seed=a", "modle=cnn6"])
+def test_overrides_are_checked_as_those_of_train(word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=f"{re.escape(word)}: |'modle'"):
+        main(["report", "depth", word])
     assert not list(tmp_path.iterdir())
 
 
