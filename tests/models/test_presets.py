@@ -231,6 +231,7 @@ def test_create_model_refuses_what_it_does_not_know():
         ("backbone.dropout", None, "dropout=null: a number is wanted there"),
         ("frontend.f_min", -5.0, "f_min=-5.0, f_max=14000.0: need 0 <= f_min"),
         ("n_mels", 4, "There is no key 'n_mels'. Did you mean frontend.n_mels?"),
+        ("_target_", "x", "There is no key '_target_'. The configuration has the keys: backbone, frontend,"),
         ("backbone.deph", 4, "There is no key 'backbone.deph'. Did you mean backbone.depth?"),
         ("frontend", "logmell", "No frontend 'logmell'. Did you mean logmel? Choose from logmel, raw, wavegram,"),
         ("head", None, "No head 'None'. Choose from clip, frame."),
