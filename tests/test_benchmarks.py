@@ -135,7 +135,7 @@ def test_the_scale_plan_worked_by_hand(scale):
     read, scored = 600_000 * 64, 300 * 20_371
     fast = run(inputs, one, "NVMe", "flac", AUDIOSET)
     assert fast.limit == "GPU"
-    assert fast.hours == pytest.approx((read / 1000 + scored / 1500) / 3600)
+    assert fast.hours == pytest.approx((read / 1000 + scored / 750) / 3600)
     assert fast.up_to == pytest.approx(8 / (0.0002 + 1 / 449) / 2)
     disk = run(inputs, eight, "NVMe", "pcm", AUDIOSET)
     assert disk.limit == "NVMe"

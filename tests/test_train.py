@@ -121,8 +121,9 @@ def test_a_model_of_a_lower_rate_says_that_clips_are_resampled(tones, tmp_path, 
     assert "resampled" not in capsys.readouterr().out
 
 
-def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(tones, tmp_path):
-    train(small(tones, tmp_path, "data.max_epochs=1", "data.holdout=0.3"))
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])  # which is that of the training alone
+def test_a_run_keeps_its_scores_of_each_clip_and_what_it_cost(precision, tones, tmp_path):
+    train(small(tones, tmp_path, "data.max_epochs=1", "data.holdout=0.3", f"trainer.precision={precision}"))
     results = json.loads((tmp_path / "metrics.json").read_text())
     model, store = load(tmp_path / "checkpoints" / "best.ckpt"), ClipStore.open(tones)
     rows_of = {id: row for row, id in enumerate(store.id.tolist())}

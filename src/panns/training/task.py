@@ -19,6 +19,7 @@ from panns.data.batches import Batch
 from panns.data.draws import key
 from panns.models import AudioTagger, TaggingOutput
 from panns.models.compiling import compile_body
+from panns.models.layers import no_autocast
 from panns.training.augment import Augmentation
 from panns.training.finite import FiniteGuard, NonFiniteLossError, Verdict, fuse
 from panns.training.freezing import freeze_embedding, train_behind_embedding
@@ -201,8 +202,7 @@ class TaggingTask(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collects scores; the clips are counted once whatever the number of devices."""
-        logits = self.model(self._signal(batch)).clip_logits
-        self.metrics.update(batch.row, self.probabilities(logits), batch.target)
+        logits = self._scored(batch)
         self.log("val/loss", self.loss(logits, batch.target), batch_size=len(logits), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
@@ -216,8 +216,7 @@ class TaggingTask(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """As `validation_step`."""
-        logits = self.model(self._signal(batch)).clip_logits
-        self.metrics.update(batch.row, self.probabilities(logits), batch.target)
+        self._scored(batch)
 
     def on_test_epoch_end(self) -> None:
         """As `on_validation_epoch_end`, under test/."""
@@ -256,6 +255,17 @@ class TaggingTask(pl.LightningModule):
     def _log_step(self) -> None:
         """Tells the loggers how many optimizer steps are done: Lightning's own count lags behind by the last one."""
         self.log("step", float(self.trainer.global_step))
+
+    def _scored(self, batch: Batch) -> Tensor:
+        """-> logits (B, K), whose scores are collected; in float32 whatever the precision of the training.
+
+        bfloat16 moves probabilities of a MobileNetV2 trained on the demo set by up to 0.04 and its mAP by 0.0015, of a
+        ResNet22 by 0.014 and 0.00004: the same weights should not have two scores.
+        """
+        with no_autocast(self.device.type):
+            logits = self.model(self._signal(batch)).clip_logits
+        self.metrics.update(batch.row, self.probabilities(logits), batch.target)
+        return logits
 
     def _signal(self, batch: Batch) -> Tensor:
         """-> (B, L) float32 in [-1, 1) at the model's rate."""
