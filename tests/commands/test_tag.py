@@ -191,6 +191,29 @@ def test_an_ogg_file_that_ends_too_early(subtype, says, tmp_path):
     assert len(whole(tmp_path / "a.ogg")) == pytest.approx(64000, abs=500)
 
 
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [("AIFF", "the header says 2[0-9]{3} bytes"), ("AU", "the header says"), ("W64", "the header says")],
+)
+@pytest.mark.parametrize("samples", [1000, 1001])
+def test_files_of_other_forms_that_end_too_early(form, says, samples, tmp_path):
+    path = tmp_path / "a.audio"
+    soundfile.write(path, np.full(samples, 0.1), 32000, format=form, subtype="PCM_16")
+    assert len(whole(path)) == samples
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(AudioError, match=rf"a\.audio: not readable as audio \(truncated: {says}"):
+        whole(path)
+
+
+def test_an_mp3_file_that_ends_too_early(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(64000)
+    soundfile.write(tmp_path / "a.mp3", noise, 32000, format="MP3", subtype="MPEG_LAYER_III")
+    content = (tmp_path / "a.mp3").read_bytes()
+    (tmp_path / "a.mp3").write_bytes(content[: len(content) // 2])
+    with pytest.raises(AudioError, match=r"a\.mp3: truncated or damaged: \d+ of 64000 samples could be read"):
+        whole(tmp_path / "a.mp3")
+
+
 def test_a_wav_file_that_ends_too_early_and_a_folder(tmp_path):
     soundfile.write(tmp_path / "cut.wav", np.full(1000, 0.1, np.float32), 32000)
     (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:1000])

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from panns.training.overrides import check_overrides
@@ -48,6 +50,13 @@ def test_typos_are_refused_with_what_there_is(typo, says):
     with pytest.raises(SystemExit) as error:
         check_overrides([typo], ROOT / "conf")
     assert says in str(error.value)
+
+
+def test_a_preset_that_is_no_yaml_is_told_with_its_line(tmp_path):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text("defaults: [cnn10\nx: 3")
+    with pytest.raises(SystemExit, match=r"while parsing a flow sequence in .*mine\.yaml\", line 1"):
+        check_overrides(["model=mine"], tmp_path / "conf")
 
 
 @pytest.mark.parametrize(

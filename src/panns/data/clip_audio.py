@@ -109,9 +109,11 @@ def open_audio(audio: Audio | ReadError) -> soundfile.SoundFile:
             raise LeftOut("empty", "0 bytes")
         file = soundfile.SoundFile(audio if isinstance(audio, str) else io.BytesIO(audio))
         if file.format in ("WAV", "WAVEX"):
-            codecs.wav_data_range(audio)  # libsndfile reads truncated WAV and Ogg files without a word
+            codecs.wav_data_range(audio)  # libsndfile reads truncated files of these forms without a word
         elif file.format == "OGG":
             codecs.check_ogg_end(audio)
+        else:
+            codecs.check_header_length(audio, file.format)
     except soundfile.SoundFileError as error:
         foreign = isinstance(audio, str) and Path(audio).suffix.lower() in OTHER_SUFFIXES
         remedy = " Convert it first: ffmpeg -i IN OUT.flac" if foreign else ""

@@ -170,6 +170,31 @@ def _wav_data_range(file: BinaryIO, size: int) -> tuple[int, int]:
     raise DecodeError("a WAV file without samples (no data chunk)")
 
 
+def check_header_length(audio: str | Path | bytes, container: str) -> None:
+    """Looks whether a file is as long as its header says, where this gives the length.
+
+    Args:
+        audio: path, or all bytes of the file.
+        container: as soundfile names it; of others than AIFF, AU and W64 nothing is said.
+
+    Raises:
+        DecodeError: the file ends before.
+    """
+    if isinstance(audio, bytes):
+        header, size = audio[:24], len(audio)
+    else:
+        with Path(audio).open("rb") as file:
+            header, size = file.read(24), Path(audio).stat().st_size
+    told = {
+        "AIFF": 8 + int.from_bytes(header[4:8], "big"),
+        "AU": int.from_bytes(header[4:8], "big") + int.from_bytes(header[8:12], "big"),
+        "W64": int.from_bytes(header[16:24], "little"),
+    }.get(container, 0)
+    unknown = container == "AU" and (header[:4] != b".snd" or header[8:12] == b"\xff" * 4)
+    if told > size and not unknown:
+        raise DecodeError(f"truncated: the header says {told} bytes, the file has {size}")
+
+
 OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # at most: header, sizes of the segments, segments (RFC 3533)
 
 
@@ -188,9 +213,7 @@ def check_ogg_end(audio: str | Path | bytes) -> None:
         with Path(audio).open("rb") as file:
             file.seek(max(file.seek(0, io.SEEK_END) - OGG_PAGE_BYTES, 0))
             end = file.read()
-    _, start, page = end.rpartition(b"OggS")
-    if not start:
-        return  # something else follows
+    page = end.rpartition(b"OggS")[2]  # all of it where something else follows: longer than any page
     segments = page[22] if len(page) > 22 else 1
     missing = 23 + segments + sum(page[23 : 23 + segments]) - len(page)
     if missing > 0:
