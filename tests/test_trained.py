@@ -83,6 +83,10 @@ def test_weights_of_a_model_of_ours_do_not_say_how_it_is_built(tmp_path):
     empty["hyper_parameters"]["model"] = {}
     unnamed = torch.load(tmp_path / "a.ckpt", weights_only=True)
     unnamed["hyper_parameters"]["classes"] = None
+    broken = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    broken["state_dict"] = [1]
+    with pytest.raises(NotOurCheckpointError, match=r"d\.ckpt holds no weights but"):
+        load(saved(tmp_path / "d.ckpt", broken))
     for path in (tmp_path / "bare.pth", saved(tmp_path / "b.ckpt", empty), saved(tmp_path / "c.ckpt", unnamed)):
         with pytest.raises(
             NotOurCheckpointError, match=r"a model of panns.* Name the model: panns\.create_model\(name,"
@@ -98,6 +102,10 @@ def test_weights_that_do_not_fit_what_the_file_describes(tmp_path):
         NotOurCheckpointError, match=r"is damaged or of another version of panns: .*1 parameters missing"
     ):
         load(saved(tmp_path / "b.ckpt", content))
+    for kind, wrong in (("int8", gone.to(torch.int8)), ("meta", gone.to("meta"))):
+        content["state_dict"]["model.head.fc.weight"] = wrong
+        with pytest.raises(NotOurCheckpointError, match=rf"holds head\.fc\.weight as {kind}: no weights"):
+            load(saved(tmp_path / "d.ckpt", content))
     content["state_dict"]["model.head.fc.weight"] = torch.full_like(gone, torch.nan)
     with pytest.raises(NotOurCheckpointError, match="holds NaN or infinite weights"):
         load(saved(tmp_path / "c.ckpt", content))

@@ -47,7 +47,8 @@ def _mono(path: str | Path, file: soundfile.SoundFile) -> Iterator[Samples]:
     block, read = max(round(BLOCK_SECONDS * file.samplerate), 1), 0
     while len(samples := file.read(block, dtype="float32", always_2d=True)):
         read += len(samples)
-        mono: Samples = samples.mean(axis=1)
+        with np.errstate(invalid="ignore"):  # of infinite samples, which are told below
+            mono: Samples = samples.mean(axis=1)
         if not np.isfinite(mono).all():
             raise AudioError(f"{path}: holds NaN or infinite samples; export it again")
         yield mono

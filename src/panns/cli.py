@@ -5,6 +5,7 @@ Each command is a module with `add_arguments(parser)` and `run(args) -> int`, im
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         try:

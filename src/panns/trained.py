@@ -45,7 +45,8 @@ def load(path: str | Path) -> AudioTagger:
     if not weights.config:
         raise NotOurCheckpointError(
             f"{path} was not written by train.py: it holds {weights.source}, not how the model is built. "
-            "Name the model: panns.create_model(name, checkpoint=...)."
+            "Name the model: panns.create_model(name, checkpoint=...); `panns tag` takes released weights under their "
+            "file's name, as `panns download --list` has it."
         )
     for target in _targets(weights.config):
         if not is_trusted(target):

@@ -151,6 +151,7 @@ def _plain(value: Any) -> Any:
 def _compose(name: str, parts: dict[str, str]) -> Any:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
     from yaml import YAMLError
 
     choices = [f"model/{part}={choice}" for part, choice in parts.items()]
@@ -160,7 +161,7 @@ def _compose(name: str, parts: dict[str, str]) -> Any:
         try:
             with initialize_config_dir(str(config_dir()), version_base="1.3"):
                 model = compose(overrides=[f"+model={name}", *choices]).model
-        except YAMLError as error:
+        except (HydraException, YAMLError, UnicodeDecodeError) as error:
             raise ValueError(f"model={name}: {' '.join(str(error).split())}") from error
         finally:
             GlobalHydra.instance().hydra = running

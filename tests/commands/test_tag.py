@@ -1,3 +1,8 @@
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -168,6 +173,18 @@ def test_the_files_after_a_bad_one_are_heard_too(tmp_path, capsys):
     said = capsys.readouterr()
     assert "good.wav (1.0 s)" in said.out
     assert "2 of 3 files could not be heard" in said.err
+
+
+def test_a_name_that_cannot_be_shown_keeps_no_other_file_from_being_heard(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(32000), 32000)
+    odd = os.fsencode(tmp_path) + b"/\xff.wav"
+    shutil.copyfile(tmp_path / "a.wav", odd)
+    command = [sys.executable, "-m", "panns.cli", "tag", str(tmp_path / "a.ckpt"), odd, str(tmp_path / "a.wav")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "/\\udcff.wav (1.0 s)" in done.stdout
+    assert "/a.wav (1.0 s)" in done.stdout
 
 
 def test_samples_that_are_not_finite_are_refused(tmp_path):

@@ -258,6 +258,10 @@ def test_create_model_takes_tuples_and_numbers_of_numpy():
         ("defaults: [cnn10, _self_]\nbackbone: {dept: 5}", "Cnn takes no dept. Did you mean depth? Leave it out"),
         ("defaults: [cnn10\nx: 3", "model=mine: while parsing a flow sequence in"),
         (
+            "defaults: [frontend: logmel, backbone: cnn7, head: clip, _self_]",
+            "model=mine: In 'model/mine': Could not find",
+        ),
+        (
             "num_classes: 3",
             "model=mine has no frontend: its file begins with defaults: [frontend: ..., backbone: ..., ",
         ),

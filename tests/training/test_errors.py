@@ -15,6 +15,7 @@ from runs import small, start
             "objective=val/mAPP: there is no such score. Did you mean val/mAP? Choices: val/mAP, val/mAUC, "
             "val/d_prime, val/mAP_frequent, val/mAP_medium, val/mAP_rare.",
         ),
+        ("data.store=${oc.env:PANNS_NOT_SET}", "the configuration: KeyError raised while resolving"),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1."),
         ("optimizer.betas=[0.8]", "optimizer: a list has too few values (betas has two)."),
         ("task.lr_batch_size=0", "task.lr_batch_size=0: a batch has at least one clip"),

@@ -37,6 +37,9 @@ from runs import ROOT
         ("model=[cnn6,cnn10]", "puts these into one, where they differ; -m model=cnn6,cnn10 makes a run of each."),
         ("optimizer.lr=choice(1,2", "optimizer.lr=choice(1,2: this cannot be read (no viable alternative"),
         ("name=a(b)c", "needs quotes that reach Hydra, as in \"KEY='a (b)'\""),
+        ("+data.batch_size=4", "+data.batch_size=4: the key is there already; leave the + out."),
+        ("=3", "A word without a key"),
+        ("", "A word without a key"),
         ("name=", "name=: a folder is named so"),
         ("name=a/b", "name=a/b: a folder is named so"),
         ("model.num_classes=3", "model.num_classes=3: the data set's class list decides it; leave it out."),
@@ -56,6 +59,9 @@ def test_a_preset_that_is_no_yaml_is_told_with_its_line(tmp_path):
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "conf" / "model" / "mine.yaml").write_text("defaults: [cnn10\nx: 3")
     with pytest.raises(SystemExit, match=r"while parsing a flow sequence in .*mine\.yaml\", line 1"):
+        check_overrides(["model=mine"], tmp_path / "conf")
+    (tmp_path / "conf" / "model" / "mine.yaml").write_bytes(b"\xff")
+    with pytest.raises(SystemExit, match=r"model=mine: 'utf-8' codec can't decode byte 0xff"):
         check_overrides(["model=mine"], tmp_path / "conf")
 
 

@@ -134,6 +134,22 @@ def test_a_server_that_hands_out_crumbs_is_left_alone(server, target):
     assert len(server.requests) == attempts
 
 
+def test_a_server_that_sends_the_same_part_again_and_again_is_left_alone(server, target):
+    """It gives out the rest as the beginning, so that each second attempt throws away what the first one brought."""
+
+    def lies(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes 0-{SIZE - 1}/{SIZE}")
+        handler.send_header("Content-Length", str(SIZE))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[:1_000_000])
+
+    server.plans = [lies] * 100
+    with pytest.raises(DownloadError, match="Run it again later"):
+        download(f"{server.url}/file.pth", target, MD5, SIZE)
+    assert len(server.requests) < 20
+
+
 def test_another_file_is_refused_before_it_is_fetched(server, target):
     server.plans = [serve(body=b"<html>log in first</html>")]
     with pytest.raises(DownloadError, match=r"has 25 bytes, the released file 3,000,000: it is another file"):

@@ -6,6 +6,7 @@ mean is said in `panns.data.report`.
 
 import io
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def open_audio(audio: Audio | ReadError) -> soundfile.SoundFile:
             raise audio
         if not (Path(audio).stat().st_size if isinstance(audio, str) else audio):
             raise LeftOut("empty", "0 bytes")
-        file = soundfile.SoundFile(audio if isinstance(audio, str) else io.BytesIO(audio))
+        file = soundfile.SoundFile(os.fsencode(audio) if isinstance(audio, str) else io.BytesIO(audio))
         if file.format in ("WAV", "WAVEX"):
             codecs.wav_data_range(audio)  # libsndfile reads truncated files of these forms without a word
         elif file.format == "OGG":

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from panns.config_keys import not_taken
@@ -48,6 +48,8 @@ def told_plainly() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, MissingMandatoryValue) and not os.environ.get("PANNS_TRACEBACK"):
             sys.exit(f"train.py: {error.full_key} has no value of its own: give one, {error.full_key}=...")
+        if isinstance(error, OmegaConfBaseException) and not os.environ.get("PANNS_TRACEBACK"):
+            sys.exit(f"train.py: {error.full_key or 'the configuration'}: {str(error).splitlines()[0]}")
         of_config = isinstance(error, InstantiationException)
         cause = error.__cause__ if of_config and error.__cause__ else error
         if os.environ.get("PANNS_TRACEBACK") or not (of_config or raised_here(cause)):

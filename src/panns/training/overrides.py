@@ -43,6 +43,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
     """
     if flags := unknown_flags(arguments):
         sys.exit(_no_flag(flags[0], config_dir))
+    if any(word.startswith("=") or not word for word in given_overrides(arguments)):
+        sys.exit("A word without a key: what a run is made of is set by KEY=VALUE.")
     words = [word for word in given_overrides(arguments) if word.startswith("~") or "=" in word]
     if bare := [word for word in given_overrides(arguments) if word not in words]:
         sys.exit(f"{bare[0]}: a key and no value: write {bare[0]}=VALUE. {SPACES}")
@@ -58,8 +60,8 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
             cfg = hydra.compose("train", words, return_hydra_config=True)
         except HydraException as error:
             sys.exit(_not_together(choices) or str(error))
-        except YAMLError as error:
-            sys.exit(" ".join(str(error).split()))
+        except (YAMLError, UnicodeDecodeError) as error:
+            sys.exit(f"{' '.join(words)}: {' '.join(str(error).split())}")
         single_run = single_run and OmegaConf.select(cfg, MODE) != RunMode.MULTIRUN
         of_hydra = [o for o in overrides if o not in choices and o.type == OverrideType.CHANGE and _root(o) == "hydra"]
         _exit_at_first(unknown_key(cfg, o.key_or_group) for o in of_hydra)
@@ -105,6 +107,8 @@ def _not_together(choices: list[Override]) -> str | None:
 
 def _added_for_nothing(cfg: Any, override: Override) -> str | None:
     """-> what to say about a new key at the top, which no part of a run would read; None if it lies within a part."""
+    if override.type == OverrideType.ADD and unknown_key(cfg, override.key_or_group) is None:
+        return f"{override.input_line}: the key is there already; leave the + out."
     if (root := _root(override)) in cfg:
         return None
     hint = did_you_mean(root, [str(key) for key in cfg])

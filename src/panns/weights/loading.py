@@ -142,6 +142,8 @@ def _of_same_model(
     wanted = {name: value for name, value in model.state_dict().items() if name not in added}
     if found := foreign or differences(state, wanted, but=weights.classifiers):
         hint = "Compose the model it was trained with (.hydra/config.yaml beside it)."
+        if not weights.config:  # saved alone
+            hint = "Name the model it is of, with the keys that make it so; if this is that model, the file is damaged."
         layers = {name.rpartition(".")[0] for name in state if name.startswith(ADDED)}
         if layers and not layers & {name.rpartition(".")[0] for name in wanted}:
             hint = f"It was made with head.classifier_layers={len(layers) + 1}."

@@ -81,13 +81,22 @@ def is_trained(content: Any) -> bool:
     if not isinstance(about, Mapping) or not {"model", "classes", "exclusive"} <= about.keys():
         return False
     model, classes = about["model"], about["classes"]
-    return isinstance(model, Mapping) and bool(model) and isinstance(classes, list | tuple) and "state_dict" in content
+    described = isinstance(model, Mapping) and bool(model) and isinstance(classes, list | tuple)
+    return described and _is_state(content.get("state_dict"))
+
+
+def _is_state(content: Any) -> bool:
+    """Whether this is names and tensors."""
+    if not isinstance(content, Mapping):
+        return False
+    return all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
 
 
 def _trained(path: Path, content: Mapping[str, Any]) -> Weights:
     about, classes = content["hyper_parameters"], list(content["hyper_parameters"]["classes"])
     weights = content["state_dict"]
     state = {name.removeprefix("model."): w for name, w in weights.items() if name.startswith("model.")}
+    _check_kinds(path, state)
     _check_rows(path, state, OUR_CLASSIFIERS, len(classes))
     source = f"checkpoint of train.py, {len(classes)} classes"
     exclusive, config = bool(about["exclusive"]), about["model"]
@@ -138,7 +147,7 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     """The state dict in a file, without what wrappers put before the names."""
     if isinstance(content, Mapping):
         content = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), content)
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not _is_state(content):
         inside = list(map(str, content)) if isinstance(content, Mapping) else [type(content).__name__]
         found = f"{', '.join(inside[:FEW])}{f' and {len(inside) - FEW} more' if len(inside) > FEW else ''}"
         names = ", ".join(CONTAINERS)
@@ -147,17 +156,21 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
         )
     if not content:
         raise CheckpointError(f"{path} holds an empty state dict.")
-    state = {str(name): value for name, value in content.items()}
+    state = dict(content)
     while prefix := next((word for word in WRAPPERS if all(name.startswith(word) for name in state)), None):
         state = {name.removeprefix(prefix): value for name, value in state.items()}
+    _check_kinds(path, state)
+    return state
+
+
+def _check_kinds(path: Path, state: Mapping[str, Tensor]) -> None:
     for name, value in state.items():
         whole = name.endswith("num_batches_tracked")
-        if value.layout != torch.strided or not (value.is_floating_point() or whole):
-            kind = value.dtype if value.layout == torch.strided else value.layout
+        if value.layout != torch.strided or value.is_meta or not (value.is_floating_point() or whole):
+            kind = "meta" if value.is_meta else value.dtype if value.layout == torch.strided else value.layout
             raise CheckpointError(
                 f"{path} holds {name} as {str(kind).removeprefix('torch.')}: no weights to start from."
             )
-    return state
 
 
 def _check_exists(path: Path) -> None:

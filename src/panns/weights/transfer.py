@@ -108,14 +108,13 @@ def md5_of(path: Path) -> str:
 
 def _complete(url: str, part: Path, size: int | None, transfer: Transfer) -> str | None:
     """Tries until all of the file is in `part` -> its md5 by the server, if it says so."""
-    waits = iter(WAITS)
+    waits, furthest = iter(WAITS), _size(part)
     while True:
-        before = _size(part)
         try:
             return _attempt(url, part, size, transfer)
         except _Cut as cut:
-            if _size(part) >= before + ENOUGH:
-                waits = iter(WAITS)
+            if (size_now := _size(part)) >= furthest + ENOUGH:  # a server may send the same part again and again
+                waits, furthest = iter(WAITS), size_now
             pause = max(next(waits, math.inf), cut.retry_after)
             if pause > LONGEST_WAIT:
                 there = f": it goes on after the {_size(part):,} bytes that are there" if _size(part) else ""
