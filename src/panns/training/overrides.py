@@ -43,10 +43,10 @@ def check_overrides(arguments: list[str], config_dir: Path, single_run: bool = F
     """
     if flags := unknown_flags(arguments):
         sys.exit(_no_flag(flags[0], config_dir))
-    if any(word.startswith("=") or not word for word in given_overrides(arguments)):
+    words = given_overrides(arguments)
+    if any(word.startswith("=") or not word for word in words):
         sys.exit("A word without a key: what a run is made of is set by KEY=VALUE.")
-    words = [word for word in given_overrides(arguments) if word.startswith("~") or "=" in word]
-    if bare := [word for word in given_overrides(arguments) if word not in words]:
+    if bare := [word for word in words if not (word.startswith("~") or "=" in word)]:
         sys.exit(f"{bare[0]}: a key and no value: write {bare[0]}=VALUE. {SPACES}")
     overrides = [_parsed(word) for word in words]
     sweeps = [override.input_line for override in overrides if override.is_sweep_override()]
