@@ -103,3 +103,17 @@ def test_a_format_that_soundfile_does_not_read_is_told_with_the_way_to_convert_i
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(4000))
     with pytest.raises(LeftOut, match=r"unreadable.*Convert it first: ffmpeg -i IN OUT\.flac"):
         open_audio(str(tmp_path / "a.m4a"))
+
+
+@pytest.mark.parametrize("form", ["OGG", "AIFF", "AU", "W64"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_forms_that_soundfile_reads_short_are_told(form, whole, tmp_path):
+    soundfile.write(path := tmp_path / "a.audio", noise(RATE), RATE, format=form)
+    content = path.read_bytes()
+    path.write_bytes(content if whole else content[: len(content) // 2])
+    for audio in (str(path), path.read_bytes()):
+        if whole:
+            assert open_audio(audio).frames > 0.9 * RATE
+        else:
+            with pytest.raises(LeftOut, match="truncated: "):
+                open_audio(audio)
